@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Errors of running a step, by what the caller can do.
+
+EBError
+|-- InvalidDocumentError      mend the document: every fault with its path
+|   `-- InvalidRequestError
+|-- NotExpressibleError       choose another dialect, or drop the field
+|-- NoOfferError              change the request: the broker said NO and why
+|-- OfferGoneError            ask for offers again
+|-- BrokerUnavailableError    try again later
+|-- UnknownSessionError       the broker lost it: report, or start anew
+|-- DuplicateStepError        give each step of a flow run its own name
+`-- StepTimeoutError          wait again, or cancel
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+    """One thing wrong with a document, and where."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path or '(document)'}: {self.reason}"
+
+
+class EBError(Exception):
+    """Something about a step that its caller can do something about."""
+
+
+class InvalidDocumentError(EBError):
+    """A document is not what it should be; ``faults`` has every reason at once."""
+
+    def __init__(self, what: str, faults: Iterable[Fault]) -> None:
+        self.what = what
+        self.faults = tuple(faults)
+        super().__init__("\n  ".join([f"{what} can't be used:", *map(str, self.faults)]))
+
+
+class InvalidRequestError(InvalidDocumentError):
+    """A request that no broker could run."""
+
+
+class NotExpressibleError(EBError):
+    """A dialect has no place for ``fields``; nothing was written."""
+
+    def __init__(self, dialect: str, fields: Iterable[Fault]) -> None:
+        self.dialect = dialect
+        self.fields = tuple(fields)
+        super().__init__("\n  ".join([f"dialect {dialect} can't express:", *map(str, self.fields)]))
+
+
+class NoOfferError(EBError):
+    """The broker can't run the request; ``reasons`` are its messages."""
+
+    def __init__(self, broker: str, reasons: Iterable[str]) -> None:
+        self.broker = broker
+        self.reasons = tuple(reasons)
+        why = "; ".join(self.reasons) or "it gave no reason"
+        super().__init__(f"{broker} makes no offer: {why}")
+
+
+class OfferGoneError(EBError):
+    """The offer can't be accepted any more; ask for offers again."""
+
+    def __init__(self, session: str, phase: str) -> None:
+        self.session = session
+        self.phase = phase
+        super().__init__(f"offer {session} is {phase}, so it can't be accepted; ask for offers again")
+
+
+class BrokerUnavailableError(EBError):
+    """The broker gave no usable answer now; trying later may help."""
+
+    def __init__(self, broker: str, reason: str) -> None:
+        self.broker = broker
+        self.reason = reason
+        super().__init__(f"{broker} can't be reached: {reason}; try again later")
+
+
+class UnknownSessionError(EBError):
+    """The broker has no such session."""
+
+    def __init__(self, broker: str, session: str) -> None:
+        self.broker = broker
+        self.session = session
+        super().__init__(f"{broker} knows no session {session}; it may have been removed or never existed")
+
+
+class DuplicateStepError(EBError):
+    """Two steps of one flow run have the same name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"a step named {name!r} is in this flow run already; give each step its own name")
+
+
+class StepTimeoutError(EBError):
+    """The session was not final in the time the caller gave; it goes on running."""
+
+    def __init__(self, session: str, phase: str, seconds: float) -> None:
+        self.session = session
+        self.phase = phase
+        self.seconds = seconds
+        super().__init__(
+            f"session {session} is {phase} after {seconds:g} s; it goes on, wait again or cancel it"
+        )

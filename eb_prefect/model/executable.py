@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What to run."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, Tag
+
+from eb_prefect.model.kind import AnyKind, Short, by_kind
+from eb_prefect.model.parts import Component
+from eb_prefect.model.value import Text, Value
+
+Environment = dict[str, Text]
+
+
+class Platform(Value):
+    """The processor and system an image is for."""
+
+    architecture: str | None = None
+    os: str | None = None
+
+
+class Image(Value):
+    """A container image: where it can be had, and the digest that makes it one and the same."""
+
+    locations: tuple[str, ...] = ()
+    digest: Text | None = None
+    platform: Platform | None = None
+
+
+class InternalPort(Value):
+    """A port inside the container."""
+
+    port: int | None = None
+
+
+class ExternalPort(Value):
+    """Where the outside reaches it."""
+
+    port: int | None = None
+    addresses: tuple[str, ...] = ()
+
+
+class Port(Value):
+    """A port that a container opens."""
+
+    access: str | None = None
+    internal: InternalPort | None = None
+    external: ExternalPort | None = None
+    protocol: str | None = None
+    path: str | None = None
+
+
+class Network(Value):
+    """The ports of a container."""
+
+    ports: tuple[Port, ...] = ()
+
+
+class DockerContainer(Component):
+    """An OCI image, run with a command and an environment."""
+
+    kind: Annotated[Literal["executable/docker-container"], Short] = "executable/docker-container"
+    image: Image | None = None
+    privileged: bool | None = None
+    entrypoint: str | None = None
+    command: tuple[Text, ...] = ()
+    environment: Environment = Field(default_factory=dict)
+    network: Network | None = None
+    labels: dict[str, Text] = Field(default_factory=dict)
+
+
+class SingularityContainer(Component):
+    """A Singularity image at an address."""
+
+    kind: Annotated[Literal["executable/singularity-container"], Short] = "executable/singularity-container"
+    location: str | None = None
+
+
+class JupyterNotebook(Component):
+    """A notebook at an address.
+
+    ``parameters`` are ours: no dialect of the wire can carry them.
+    """
+
+    kind: Annotated[Literal["executable/jupyter-notebook"], Short] = "executable/jupyter-notebook"
+    location: str | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class Program(Component):
+    """A program that the machine of the broker has: our own kind.
+
+    The URI is ``urn:eb-prefect:kind/executable/program``. ``command`` is the
+    argument vector, run without a shell; its first word is an absolute path
+    or a name on the broker's PATH.
+    """
+
+    kind: Annotated[Literal["executable/program"], Short] = "executable/program"
+    command: tuple[Text, ...] = ()
+    environment: Environment = Field(default_factory=dict)
+
+
+class OtherExecutable(Component):
+    """An executable of a kind that this model does not know, kept as it came."""
+
+    kind: AnyKind | None = None
+
+
+Executable = Annotated[
+    Annotated[DockerContainer, Tag("executable/docker-container")]
+    | Annotated[SingularityContainer, Tag("executable/singularity-container")]
+    | Annotated[JupyterNotebook, Tag("executable/jupyter-notebook")]
+    | Annotated[Program, Tag("executable/program")]
+    | Annotated[OtherExecutable, Tag("other")],
+    by_kind(
+        "executable/docker-container",
+        "executable/singularity-container",
+        "executable/jupyter-notebook",
+        "executable/program",
+    ),
+]

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The small parts that components, offers and sessions have in common."""
+
+from typing import Any
+
+from pydantic import Field
+
+from eb_prefect.model.kind import AnyKind
+from eb_prefect.model.moment import Duration, Instant, PlannedInstant, PlannedInterval
+from eb_prefect.model.phase import AnyComponentPhase
+from eb_prefect.model.value import Text, Value
+
+
+class Range(Value):
+    """What is asked for at least and at most; counts, or GiB for memory and storage."""
+
+    min: int | None = None
+    max: int | None = None
+
+
+class Message(Value):
+    """Something a broker says about a component, most often why it says NO."""
+
+    kind: str | None = None
+    time: Instant | None = None
+    level: str | None = None
+    template: str | None = None
+    values: dict[str, Any] = Field(default_factory=dict)
+    message: Text | None = None
+
+    @property
+    def text(self) -> str:
+        """The message, or its template where the broker left the message empty."""
+        return self.message or self.template or self.kind or ""
+
+
+class Option(Value):
+    """An update that a broker says it would take now."""
+
+    kind: str
+    path: str | None = None
+    pattern: str | None = None
+    values: tuple[Text, ...] = ()
+    min: int | None = None
+    max: int | None = None
+    units: str | None = None
+
+
+class Update(Value):
+    """A change that a client asks for; brokers take ``phase`` only."""
+
+    kind: str
+    path: str
+    value: Text | None = None
+    delta: int | None = None
+    units: str | None = None
+
+
+class Amount(Value):
+    """A cost or a metric that an offer names; compare by ``type``, a missing one is not 0."""
+
+    kind: AnyKind | None = None
+    type: str | None = None
+    description: str | None = None
+    min: float | None = None
+    max: float | None = None
+
+
+class Connector(Value):
+    """Where a stream, a product or an interactive session can be reached."""
+
+    kind: str | None = None
+    status: str | None = None
+    protocol: str | None = None
+    location: str | None = None
+
+
+class Checksum(Value):
+    """A digest and the name of its algorithm, for example ``sha-256`` or ``adler32``."""
+
+    type: str | None = None
+    value: str | None = None
+
+
+class Window(Value):
+    """When a stage starts, or is done, and how long it takes."""
+
+    start: PlannedInstant = None
+    done: PlannedInstant = None
+    duration: Duration | None = None
+
+
+class AvailableWindow(Value):
+    """The interval in which a stage starts, and how long it lasts."""
+
+    start: PlannedInterval = None
+    duration: Duration | None = None
+
+
+class Schedule(Value):
+    """What a broker plans; never what was observed."""
+
+    preparing: Window | None = None
+    available: AvailableWindow | None = None
+    releasing: Window | None = None
+
+
+class Component(Value):
+    """What every part of a request, an offer or a session may carry.
+
+    In a request only ``name`` and ``description`` are the client's to give.
+    """
+
+    uuid: str | None = None
+    name: Text | None = None
+    description: str | None = None
+    url: str | None = None
+    created: Instant | None = None
+    modified: Instant | None = None
+    messages: tuple[Message, ...] = ()
+    options: tuple[Option, ...] = ()
+    phase: AnyComponentPhase | None = None
+    schedule: Schedule | None = None
+    costs: tuple[Amount, ...] = ()
+    metrics: tuple[Amount, ...] = ()

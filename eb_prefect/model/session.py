@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a broker answers: offers, and the session that one of them becomes."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from eb_prefect.model.compute import Compute, Volume
+from eb_prefect.model.data import Data
+from eb_prefect.model.executable import Executable
+from eb_prefect.model.moment import Instant
+from eb_prefect.model.parts import Amount, Checksum, Connector, Message, Option, Schedule
+from eb_prefect.model.phase import FINAL, AnyPhase
+from eb_prefect.model.storage import Storage
+from eb_prefect.model.value import Text, Value
+
+
+class Outcome(Value):
+    """How the program ended and what it used; absent is what the broker can't tell.
+
+    Ours: no dialect of the wire has it. CPU time is of all processes of the
+    session, in seconds. ``peak_memory`` is in bytes.
+    """
+
+    exit_code: int | None = None
+    signal: int | None = None
+    started: Instant | None = None
+    ended: Instant | None = None
+    cpu_seconds: float | None = None
+    peak_memory: int | None = None
+    nodes: tuple[str, ...] = ()
+
+
+class Product(Value):
+    """A file that the session left in a READWRITE volume.
+
+    ``name`` is its path below the volume's ``path``; ``size`` is in bytes.
+    ``checksum`` is of the whole file as the program left it.
+    """
+
+    name: str
+    volume: str | None = None
+    location: str
+    size: int | None = None
+    checksum: Checksum | None = None
+
+
+class Session(Value):
+    """What a broker says about one execution, from offer to end.
+
+    ``raw`` holds the bytes as they came, where they came over a wire; it is
+    never dumped.
+    """
+
+    kind: str | None = None
+    uuid: str
+    name: Text | None = None
+    description: str | None = None
+    url: str | None = None
+    created: Instant | None = None
+    modified: Instant | None = None
+    messages: tuple[Message, ...] = ()
+    options: tuple[Option, ...] = ()
+    phase: AnyPhase
+    executable: Executable | None = None
+    compute: Compute | None = None
+    storage: tuple[Storage, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    data: tuple[Data, ...] = ()
+    schedule: Schedule | None = None
+    expires: Instant | None = None
+    connectors: tuple[Connector, ...] = ()
+    costs: tuple[Amount, ...] = ()
+    metrics: tuple[Amount, ...] = ()
+    outcome: Outcome | None = None
+    products: tuple[Product, ...] = ()
+    raw: bytes | None = Field(default=None, exclude=True, repr=False)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the session has ended and will never change its phase again."""
+        return self.phase in FINAL
+
+
+def _answer(given: object) -> object:
+    # YAML 1.1 reads a bare YES as a boolean
+    return {True: "YES", False: "NO"}.get(given, given) if isinstance(given, bool) else given
+
+
+class OfferSet(Value):
+    """A broker's answer to a request: YES with offers, or NO with messages."""
+
+    kind: str | None = None
+    uuid: str | None = None
+    name: Text | None = None
+    description: str | None = None
+    url: str | None = None
+    created: Instant | None = None
+    modified: Instant | None = None
+    messages: tuple[Message, ...] = ()
+    options: tuple[Option, ...] = ()
+    result: Annotated[str, BeforeValidator(_answer)]
+    offers: tuple[Session, ...] = ()
+    costs: tuple[Amount, ...] = ()
+    metrics: tuple[Amount, ...] = ()
+    raw: bytes | None = Field(default=None, exclude=True, repr=False)

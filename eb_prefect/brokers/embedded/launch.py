@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What it takes to start one executable: the boundary between kinds and the supervisor.
+
+A kind of executable (`program`, `container`, `notebook`) turns a request's
+executable and a `Place` into a `Launch`. It is kept in the session's plan and
+carried out later by the supervisor, which knows nothing of kinds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Bind:
+    """A file or directory of this machine that the executable sees at ``target``.
+
+    Binds are made in their order: a directory comes before what is bound
+    inside it, and holds an empty file or directory of that name by then.
+    """
+
+    source: str
+    target: str
+    read_only: bool
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and with what an executable will run; ``memory`` is in GiB.
+
+    ``directory`` is the session's own and absolute; it may not exist yet.
+    ``environment`` is what describes this machine to a program (PATH, HOME, locale, ...).
+    """
+
+    session: str
+    directory: str
+    cores: int
+    memory: int
+    binds: tuple[Bind, ...]
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """A file that is staged to ``path`` before anything is started.
+
+    ``location`` is ``file://`` or ``http(s)://``; ``checksum`` is the type and
+    value to verify, for example ``("sha-256", "9f86...")``.
+    """
+
+    location: str
+    path: str
+    checksum: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start an executable, and how to clean up after it.
+
+    All commands are argument vectors, run without a shell, with
+    ``environment`` as their whole environment.
+
+    ``uses_mounts``: the supervisor makes the binds visible to ``argv``, or
+    rewrites paths where it can't. False where a runtime makes the mounts
+    itself from `Place.binds`.
+    ``fetches`` are staged and ``files`` (absolute path to content) written
+    first, then ``prepare`` is run in order; what of it exits other than 0 makes
+    the session FAILED with the last line of its stderr.
+    ``failures`` explains exit codes that are the runtime's own, e.g. 125.
+    ``keep`` are files, absolute path to product name, that are products too.
+    ``cleanup`` is run after the end, however it ended, also by whoever finds
+    a lost session; it must succeed if there is nothing to clean.
+    """
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    uses_mounts: bool = True
+    fetches: tuple[Fetch, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    prepare: tuple[tuple[str, ...], ...] = ()
+    failures: Mapping[int, str] = field(default_factory=dict)
+    keep: Mapping[str, str] = field(default_factory=dict)
+    cleanup: tuple[tuple[str, ...], ...] = ()

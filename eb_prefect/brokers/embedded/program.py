@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that this machine has: the kind ``urn:eb-prefect:kind/executable/program``."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+from eb_prefect.brokers.embedded.launch import Launch, Place
+from eb_prefect.brokers.embedded.refusal import refusal
+from eb_prefect.model.executable import Program
+from eb_prefect.model.parts import Message
+
+
+def refusals(program: Program, volumes: tuple[str, ...]) -> Iterator[Message]:
+    """Yield why the program can't be started: no command, or nothing of that name."""
+    if not program.command or not program.command[0]:
+        yield refusal("missing-value", "executable.command is empty; its first word names the program")
+        return
+    name = program.command[0]
+    if "/" in name and not name.startswith("/"):
+        yield refusal(
+            "invalid-value",
+            f"program {name!r} is a relative path; give an absolute one, or a bare name on the PATH",
+            asked=name,
+        )
+    elif not _is_below(name, volumes) and _found(program) is None:
+        where = "this machine" if name.startswith("/") else f"the PATH {_path(program)}"
+        yield refusal("missing-program", f"program {name!r} is not an executable file on {where}", asked=name)
+
+
+def launch(program: Program, place: Place) -> Launch:
+    """Return the command as given, with its program by absolute path."""
+    found = _found(program) or program.command[0]
+    return Launch(
+        argv=(found, *program.command[1:]),
+        environment={**place.environment, **program.environment},
+    )
+
+
+def _is_below(name: str, volumes: tuple[str, ...]) -> bool:
+    return any(name == path or name.startswith(f"{path}/") for path in volumes)
+
+
+def _path(program: Program) -> str:
+    return program.environment.get("PATH") or os.environ.get("PATH", os.defpath)
+
+
+def _found(program: Program) -> str | None:
+    return shutil.which(program.command[0], path=_path(program))

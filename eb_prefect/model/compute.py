@@ -19,9 +19,9 @@ class VolumeMount(Component):
     """
 
     kind: Annotated[Literal["volume/simple-volume-mount"], Short] = "volume/simple-volume-mount"
-    path: str | None = None
-    mode: str | None = None
-    cardinality: str | None = None
+    path: Text | None = None
+    mode: Text | None = None
+    cardinality: Text | None = None
     resources: tuple[Text, ...] = ()
 
     @property

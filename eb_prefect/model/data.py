@@ -7,7 +7,7 @@ from pydantic import Tag
 
 from eb_prefect.model.kind import AnyKind, Short, by_kind
 from eb_prefect.model.parts import Checksum, Component
-from eb_prefect.model.value import Text, Value
+from eb_prefect.model.value import Text, Value, Whole
 
 
 class DataComponent(Component):
@@ -25,26 +25,26 @@ class SimpleData(DataComponent):
     """Data at a URL."""
 
     kind: Annotated[Literal["data/simple-data-resource"], Short] = "data/simple-data-resource"
-    location: str | None = None
+    location: Text | None = None
 
 
 class S3Data(DataComponent):
     """An object, or a template of objects, in a bucket."""
 
     kind: Annotated[Literal["data/S3-data-resource"], Short] = "data/S3-data-resource"
-    endpoint: str | None = None
-    template: str | None = None
-    bucket: str | None = None
-    object: str | None = None
+    endpoint: Text | None = None
+    template: Text | None = None
+    bucket: Text | None = None
+    object: Text | None = None
 
 
 class RucioDID(Value):
     """A data identifier in a Rucio data lake."""
 
-    endpoint: str | None = None
+    endpoint: Text | None = None
     scope: Text | None = None
     object: Text | None = None
-    type: str | None = None
+    type: Text | None = None
 
 
 class RucioData(DataComponent):
@@ -62,32 +62,32 @@ class ObsCore(Value):
     obs_publisher_did: Text | None = None
     obs_creator_did: Text | None = None
     dataproduct_type: Text | None = None
-    calib_level: int | None = None
-    access_url: str | None = None
-    access_format: str | None = None
+    calib_level: Whole | None = None
+    access_url: Text | None = None
+    access_format: Text | None = None
 
 
 class Datalink(Value):
     """A row of IVOA DataLink."""
 
     ID: Text | None = None
-    access_url: str | None = None
-    service_def: str | None = None
-    error_message: str | None = None
-    description: str | None = None
-    semantics: str | None = None
-    content_type: str | None = None
-    content_length: int | None = None
-    content_qualifier: str | None = None
-    local_semantics: str | None = None
-    link_auth: str | None = None
+    access_url: Text | None = None
+    service_def: Text | None = None
+    error_message: Text | None = None
+    description: Text | None = None
+    semantics: Text | None = None
+    content_type: Text | None = None
+    content_length: Whole | None = None
+    content_qualifier: Text | None = None
+    local_semantics: Text | None = None
+    link_auth: Text | None = None
     link_authorized: bool | None = None
 
 
 class IvoaTerms(Value):
     """What the Virtual Observatory says of the data."""
 
-    ivoid: str | None = None
+    ivoid: Text | None = None
     obscore: ObsCore | None = None
     datalink: Datalink | None = None
 
@@ -103,7 +103,7 @@ class Replica(Value):
     """A copy of the data at a Rucio storage element."""
 
     rsename: Text | None = None
-    dataurl: str | None = None
+    dataurl: Text | None = None
 
 
 class SkaoTerms(Value):
@@ -111,8 +111,8 @@ class SkaoTerms(Value):
 
     namespace: Text | None = None
     objectname: Text | None = None
-    objecttype: str | None = None
-    datasize: int | None = None
+    objecttype: Text | None = None
+    datasize: Whole | None = None
     checksum: Checksum | None = None
     replicas: tuple[Replica, ...] = ()
 

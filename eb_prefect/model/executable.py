@@ -7,7 +7,7 @@ from pydantic import Field, Tag
 
 from eb_prefect.model.kind import AnyKind, Short, by_kind
 from eb_prefect.model.parts import Component
-from eb_prefect.model.value import Text, Value
+from eb_prefect.model.value import Text, Value, Whole
 
 Environment = dict[str, Text]
 
@@ -15,14 +15,14 @@ Environment = dict[str, Text]
 class Platform(Value):
     """The processor and system an image is for."""
 
-    architecture: str | None = None
-    os: str | None = None
+    architecture: Text | None = None
+    os: Text | None = None
 
 
 class Image(Value):
     """A container image: where it can be had, and the digest that makes it one and the same."""
 
-    locations: tuple[str, ...] = ()
+    locations: tuple[Text, ...] = ()
     digest: Text | None = None
     platform: Platform | None = None
 
@@ -30,24 +30,24 @@ class Image(Value):
 class InternalPort(Value):
     """A port inside the container."""
 
-    port: int | None = None
+    port: Whole | None = None
 
 
 class ExternalPort(Value):
     """Where the outside reaches it."""
 
-    port: int | None = None
-    addresses: tuple[str, ...] = ()
+    port: Whole | None = None
+    addresses: tuple[Text, ...] = ()
 
 
 class Port(Value):
     """A port that a container opens."""
 
-    access: str | None = None
+    access: Text | None = None
     internal: InternalPort | None = None
     external: ExternalPort | None = None
-    protocol: str | None = None
-    path: str | None = None
+    protocol: Text | None = None
+    path: Text | None = None
 
 
 class Network(Value):
@@ -62,7 +62,7 @@ class DockerContainer(Component):
     kind: Annotated[Literal["executable/docker-container"], Short] = "executable/docker-container"
     image: Image | None = None
     privileged: bool | None = None
-    entrypoint: str | None = None
+    entrypoint: Text | None = None
     command: tuple[Text, ...] = ()
     environment: Environment = Field(default_factory=dict)
     network: Network | None = None
@@ -73,7 +73,7 @@ class SingularityContainer(Component):
     """A Singularity image at an address."""
 
     kind: Annotated[Literal["executable/singularity-container"], Short] = "executable/singularity-container"
-    location: str | None = None
+    location: Text | None = None
 
 
 class JupyterNotebook(Component):
@@ -83,7 +83,7 @@ class JupyterNotebook(Component):
     """
 
     kind: Annotated[Literal["executable/jupyter-notebook"], Short] = "executable/jupyter-notebook"
-    location: str | None = None
+    location: Text | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 

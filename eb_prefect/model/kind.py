@@ -2,23 +2,58 @@
 """Kinds: what a component is, as ``<family>/<name>``.
 
 Every dialect writes the kind as a URI with a base of its own, and a third
-base is on its way; only the last two segments carry the meaning.
+base is on its way; for the kinds that are known only the last two segments
+carry the meaning. A kind that is not known stays as it came.
 """
 
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator
 
-FAMILIES = frozenset({"executable", "compute", "volume", "storage", "data", "costs", "metrics"})
+PROGRAM_URN = "urn:eb-prefect:kind/executable/program"
+"""The URI of our own executable kind, the same in every dialect."""
+
+KNOWN = frozenset(
+    {
+        "executable/docker-container",
+        "executable/singularity-container",
+        "executable/jupyter-notebook",
+        "executable/program",
+        "compute/simple-compute-resource",
+        "volume/simple-volume-mount",
+        "storage/simple-storage-resource",
+        "data/simple-data-resource",
+        "data/S3-data-resource",
+        "data/rucio-data-resource",
+        "data/ivoa-data-resource",
+        "data/skao-data-resource",
+        "costs/simple-minmax-float-cost",
+        "metrics/simple-minmax-float-metric",
+    }
+)
+"""The kinds that this model has a class for."""
+
+PLACEHOLDERS = frozenset(
+    {
+        "executable/abstract-executable",
+        "compute/abstract-compute-resource",
+        "volume/abstract-volume-mount",
+        "storage/abstract-storage-resource",
+        "data/abstract-data-resource",
+        "costs/abstract-cost-item",
+        "metrics/abstract-metric-item",
+    }
+)
+"""The kinds of templates, to be replaced before a broker sees them."""
 
 
 def short_kind(uri: str) -> str:
-    """Return ``<family>/<name>`` of a kind's URI; a URI of no known family as it is."""
+    """Return ``<family>/<name>`` if that is a known kind or a placeholder, else the URI as it is."""
     family, _, name = uri.rpartition("/")
     family = family.rpartition("/")[2]
     family = "compute" if family == "computer" else family
-    name = name.removesuffix(".yaml").removesuffix("-1.0")
-    return f"{family}/{name}" if family in FAMILIES else uri
+    short = f"{family}/{name.removesuffix('.yaml').removesuffix('-1.0')}"
+    return short if short in KNOWN or short in PLACEHOLDERS else uri
 
 
 def _short(given: Any) -> Any:

@@ -8,14 +8,14 @@ from pydantic import Field
 from eb_prefect.model.kind import AnyKind
 from eb_prefect.model.moment import Duration, Instant, PlannedInstant, PlannedInterval
 from eb_prefect.model.phase import AnyComponentPhase
-from eb_prefect.model.value import Text, Value
+from eb_prefect.model.value import Text, Value, Whole
 
 
 class Range(Value):
     """What is asked for at least and at most; counts, or GiB for memory and storage."""
 
-    min: int | None = None
-    max: int | None = None
+    min: Whole | None = None
+    max: Whole | None = None
 
 
 class Message(Value):
@@ -23,8 +23,8 @@ class Message(Value):
 
     kind: str | None = None
     time: Instant | None = None
-    level: str | None = None
-    template: str | None = None
+    level: Text | None = None
+    template: Text | None = None
     values: dict[str, Any] = Field(default_factory=dict)
     message: Text | None = None
 
@@ -38,30 +38,30 @@ class Option(Value):
     """An update that a broker says it would take now."""
 
     kind: str
-    path: str | None = None
-    pattern: str | None = None
+    path: Text | None = None
+    pattern: Text | None = None
     values: tuple[Text, ...] = ()
-    min: int | None = None
-    max: int | None = None
-    units: str | None = None
+    min: Whole | None = None
+    max: Whole | None = None
+    units: Text | None = None
 
 
 class Update(Value):
     """A change that a client asks for; brokers take ``phase`` only."""
 
     kind: str
-    path: str
+    path: Text
     value: Text | None = None
-    delta: int | None = None
-    units: str | None = None
+    delta: Whole | None = None
+    units: Text | None = None
 
 
 class Amount(Value):
     """A cost or a metric that an offer names; compare by ``type``, a missing one is not 0."""
 
     kind: AnyKind | None = None
-    type: str | None = None
-    description: str | None = None
+    type: Text | None = None
+    description: Text | None = None
     min: float | None = None
     max: float | None = None
 
@@ -70,16 +70,16 @@ class Connector(Value):
     """Where a stream, a product or an interactive session can be reached."""
 
     kind: str | None = None
-    status: str | None = None
-    protocol: str | None = None
-    location: str | None = None
+    status: Text | None = None
+    protocol: Text | None = None
+    location: Text | None = None
 
 
 class Checksum(Value):
     """A digest and the name of its algorithm, for example ``sha-256`` or ``adler32``."""
 
-    type: str | None = None
-    value: str | None = None
+    type: Text | None = None
+    value: Text | None = None
 
 
 class Window(Value):
@@ -111,10 +111,10 @@ class Component(Value):
     In a request only ``name`` and ``description`` are the client's to give.
     """
 
-    uuid: str | None = None
+    uuid: Text | None = None
     name: Text | None = None
-    description: str | None = None
-    url: str | None = None
+    description: Text | None = None
+    url: Text | None = None
     created: Instant | None = None
     modified: Instant | None = None
     messages: tuple[Message, ...] = ()

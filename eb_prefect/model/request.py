@@ -32,7 +32,7 @@ class ExecutionRequest(Value):
     """
 
     name: Text | None = None
-    description: str | None = None
+    description: Text | None = None
     executable: Executable | None = None
     compute: Compute | None = None
     storage: tuple[Storage, ...] = ()

@@ -12,7 +12,7 @@ from eb_prefect.model.moment import Instant
 from eb_prefect.model.parts import Amount, Checksum, Connector, Message, Option, Schedule
 from eb_prefect.model.phase import FINAL, AnyPhase
 from eb_prefect.model.storage import Storage
-from eb_prefect.model.value import Text, Value
+from eb_prefect.model.value import Text, Value, Whole
 
 
 class Outcome(Value):
@@ -22,13 +22,13 @@ class Outcome(Value):
     session, in seconds. ``peak_memory`` is in bytes.
     """
 
-    exit_code: int | None = None
-    signal: int | None = None
+    exit_code: Whole | None = None
+    signal: Whole | None = None
     started: Instant | None = None
     ended: Instant | None = None
     cpu_seconds: float | None = None
-    peak_memory: int | None = None
-    nodes: tuple[str, ...] = ()
+    peak_memory: Whole | None = None
+    nodes: tuple[Text, ...] = ()
 
 
 class Product(Value):
@@ -38,10 +38,10 @@ class Product(Value):
     ``checksum`` is of the whole file as the program left it.
     """
 
-    name: str
-    volume: str | None = None
-    location: str
-    size: int | None = None
+    name: Text
+    volume: Text | None = None
+    location: Text
+    size: Whole | None = None
     checksum: Checksum | None = None
 
 
@@ -53,10 +53,10 @@ class Session(Value):
     """
 
     kind: str | None = None
-    uuid: str
+    uuid: Text
     name: Text | None = None
-    description: str | None = None
-    url: str | None = None
+    description: Text | None = None
+    url: Text | None = None
     created: Instant | None = None
     modified: Instant | None = None
     messages: tuple[Message, ...] = ()
@@ -91,10 +91,10 @@ class OfferSet(Value):
     """A broker's answer to a request: YES with offers, or NO with messages."""
 
     kind: str | None = None
-    uuid: str | None = None
+    uuid: Text | None = None
     name: Text | None = None
-    description: str | None = None
-    url: str | None = None
+    description: Text | None = None
+    url: Text | None = None
     created: Instant | None = None
     modified: Instant | None = None
     messages: tuple[Message, ...] = ()

@@ -23,6 +23,7 @@ class Value(BaseModel):
 
     model_config = ConfigDict(
         frozen=True,
+        defer_build=True,  # a program pays for the models that it uses, not for all at import
         extra="allow",
         allow_inf_nan=False,
         ser_json_timedelta="iso8601",
@@ -47,5 +48,14 @@ def _text(given: Any) -> Any:
     return given
 
 
+def _whole(given: Any) -> Any:
+    if isinstance(given, bool):
+        raise ValueError("should be a whole number, not true or false")  # noqa: TRY004 -- pydantic takes ValueError
+    return given
+
+
 Text = Annotated[str, BeforeValidator(_text)]
 """A string for which a bare YAML scalar is accepted, as brokers do."""
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""A whole number; unlike Python's ``int`` no boolean."""

@@ -3,6 +3,8 @@
 
 EBError
 |-- InvalidDocumentError      mend the document: every fault with its path
+|   |-- UnreadableDocumentError   mend its text: it is no JSON or YAML
+|   |-- InvalidEditError      mend the --set or --input that asked for the change
 |   `-- InvalidRequestError
 |-- NotExpressibleError       choose another dialect, or drop the field
 |-- NoOfferError              change the request: the broker said NO and why
@@ -38,6 +40,20 @@ class InvalidDocumentError(EBError):
         self.what = what
         self.faults = tuple(faults)
         super().__init__("\n  ".join([f"{what} can't be used:", *map(str, self.faults)]))
+
+
+class UnreadableDocumentError(InvalidDocumentError):
+    """A text is no JSON or YAML, or none that is safe to read; ``line`` and ``column`` count from 1."""
+
+    def __init__(self, reason: str, *, line: int | None = None, column: int | None = None) -> None:
+        self.line = line
+        self.column = column
+        where = "" if line is None else f"line {line}, column {column}"
+        super().__init__("the document", [Fault(where, reason)])
+
+
+class InvalidEditError(InvalidDocumentError):
+    """A change to a request that can't be made; nothing was changed."""
 
 
 class InvalidRequestError(InvalidDocumentError):

@@ -8,10 +8,12 @@ from eb_prefect.model.parts import Update
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import OfferSet, Session
 from eb_prefect.model.value import Value
+from eb_prefect.wire.dialect import Dialect
 from eb_prefect.wire.faults import examine
 from eb_prefect.wire.read import neutral
 from eb_prefect.wire.recognise import DocumentType, Recognised, recognise
 from eb_prefect.wire.text import parse
+from eb_prefect.wire.write import PLAIN, Style, write
 
 V = TypeVar("V", bound=Value)
 
@@ -96,6 +98,44 @@ def read_update(text: str | bytes) -> Update:
         It is another document, or has faults; all of them are told.
     """
     return _read(parse(text), DocumentType.UPDATE, Update)
+
+
+def write_request(request: ExecutionRequest, dialect: Dialect, style: Style = PLAIN) -> dict[str, Any]:
+    """Return the request as a document of the dialect, for `eb_prefect.wire.text.to_text`.
+
+    `eb_prefect.wire.write.write` also tells what a style changed.
+
+    Raises
+    ------
+    NotExpressibleError
+        The dialect has no place for some of it; every such field is named.
+    """
+    return write(request, DocumentType.REQUEST, dialect, style).document
+
+
+def write_offer_set(offers: OfferSet, dialect: Dialect, style: Style = PLAIN) -> dict[str, Any]:
+    """Return the offer set as a document of the dialect.
+
+    Raises
+    ------
+    NotExpressibleError
+        The dialect has no place for some of it; every such field is named.
+    """
+    return write(offers, DocumentType.OFFER_SET, dialect, style).document
+
+
+def write_session(session: Session, dialect: Dialect, style: Style = PLAIN) -> dict[str, Any]:
+    """Return the session as a document of the dialect.
+
+    No dialect has ``outcome`` and ``products``: a server names them, or
+    `eb_prefect.wire.gaps.OURS`, in the style's ``drop``.
+
+    Raises
+    ------
+    NotExpressibleError
+        The dialect has no place for some of it; every such field is named.
+    """
+    return write(session, DocumentType.SESSION, dialect, style).document
 
 
 def _bytes(text: str | bytes) -> bytes:

@@ -43,7 +43,7 @@ class OtherVolume(Component):
 
 Volume = Annotated[
     Annotated[VolumeMount, Tag("volume/simple-volume-mount")] | Annotated[OtherVolume, Tag("other")],
-    by_kind("volume/simple-volume-mount"),
+    by_kind("volume/simple-volume-mount", absent="volume/simple-volume-mount"),
 ]
 
 
@@ -65,5 +65,5 @@ class OtherCompute(Component):
 
 Compute = Annotated[
     Annotated[SimpleCompute, Tag("compute/simple-compute-resource")] | Annotated[OtherCompute, Tag("other")],
-    by_kind("compute/simple-compute-resource"),
+    by_kind("compute/simple-compute-resource", absent="compute/simple-compute-resource"),
 ]

@@ -144,5 +144,6 @@ Data = Annotated[
         "data/rucio-data-resource",
         "data/ivoa-data-resource",
         "data/skao-data-resource",
+        absent="data/simple-data-resource",
     ),
 ]

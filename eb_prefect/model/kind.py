@@ -60,11 +60,17 @@ def _short(given: Any) -> Any:
     return short_kind(given) if isinstance(given, str) else given
 
 
-def by_kind(*known: str) -> Discriminator:
-    """Return what tells the members of a closed union apart: a known kind, or ``other``."""
+def by_kind(*known: str, absent: str = "other") -> Discriminator:
+    """Return what tells the members of a closed union apart: a known kind, or ``other``.
+
+    ``absent`` is what a part without a kind is: the neutral form may leave
+    out the kind of all but the executable.
+    """
 
     def tag(given: Any) -> str:
         kind = given.get("kind") if isinstance(given, dict) else getattr(given, "kind", None)
+        if kind is None:
+            return absent
         short = short_kind(kind) if isinstance(kind, str) else ""
         return short if short in known else "other"
 

@@ -26,5 +26,5 @@ class OtherStorage(Component):
 
 Storage = Annotated[
     Annotated[SimpleStorage, Tag("storage/simple-storage-resource")] | Annotated[OtherStorage, Tag("other")],
-    by_kind("storage/simple-storage-resource"),
+    by_kind("storage/simple-storage-resource", absent="storage/simple-storage-resource"),
 ]

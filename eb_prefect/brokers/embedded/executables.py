@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from eb_prefect.brokers.embedded import program
+from eb_prefect.brokers.embedded import container, notebook, program
 from eb_prefect.brokers.embedded.launch import Launch, Place
 from eb_prefect.brokers.embedded.refusal import refusal
 from eb_prefect.model.executable import (
@@ -26,10 +26,15 @@ def refusals(executable: Executable, volumes: tuple[str, ...]) -> Iterator[Messa
     match executable:
         case Program():
             yield from program.refusals(executable, volumes)
-        case DockerContainer() | SingularityContainer() | JupyterNotebook() | OtherExecutable():
+        case DockerContainer():
+            yield from container.refusals(executable)
+        case JupyterNotebook():
+            yield from notebook.refusals(executable)
+        case SingularityContainer() | OtherExecutable():
             yield refusal(
                 "unknown-kind",
-                f"executable of kind {executable.kind!r} was asked for; this broker runs executable/program",
+                f"executable of kind {executable.kind!r} was asked for;"
+                " this broker runs executable/program, docker-container and jupyter-notebook",
                 asked=executable.kind,
             )
 
@@ -39,5 +44,9 @@ def launch(executable: Executable, place: Place) -> Launch:
     match executable:
         case Program():
             return program.launch(executable, place)
-        case DockerContainer() | SingularityContainer() | JupyterNotebook() | OtherExecutable():
+        case DockerContainer():
+            return container.launch(executable, place)
+        case JupyterNotebook():
+            return notebook.launch(executable, place)
+        case SingularityContainer() | OtherExecutable():
             raise AssertionError(f"{executable.kind} is refused before it gets here")

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Containers: the kind ``executable/docker-container``.
+
+The image is pulled and run by its digest, so what ran is what was asked for.
+The container is created while the session is PREPARING, started as the
+program of the session, and has its name from the session, so that it is found
+and removed however the session ends. It shares the network of this machine,
+as a program does.
+"""
+
+import csv
+import io
+import shlex
+from collections.abc import Iterator, Sequence
+
+from eb_prefect.brokers.embedded.image import contradictions, faults, kept, references
+from eb_prefect.brokers.embedded.launch import Bind, Launch, Place
+from eb_prefect.brokers.embedded.refusal import refusal
+from eb_prefect.brokers.embedded.runtime import (
+    CHOICE,
+    NoRuntimeError,
+    Runtime,
+    runtime_environment,
+    usable_runtime,
+)
+from eb_prefect.model.executable import DockerContainer, Image, Port
+from eb_prefect.model.parts import Message
+
+
+def refusals(container: DockerContainer) -> Iterator[Message]:
+    """Yield every reason why the container can't run here; nothing is pulled to find out."""
+    image = container.image or Image()
+    malformed = [*faults(image)]
+    yield from malformed
+    yield from _wishes_too_far(container)
+    try:
+        runtime = usable_runtime()
+    except NoRuntimeError as error:
+        text = f"no container runtime can be used: {error}; install podman, or name one in {CHOICE}"
+        yield refusal("no-runtime", text)
+        return
+    if not malformed and runtime.takes_digests:
+        yield from contradictions(image, runtime)
+
+
+def _wishes_too_far(container: DockerContainer) -> Iterator[Message]:
+    if container.privileged:
+        yield refusal(
+            "not-supported", "executable.privileged is true; this broker runs no privileged containers"
+        )
+    for port in container.network.ports if container.network else ():
+        if not _is_open_already(port):
+            yield refusal(
+                "not-supported",
+                "executable.network.ports maps a port; a container here has the network of the machine,"
+                " so leave out external, or give it the internal port's number",
+            )
+
+
+def _is_open_already(port: Port) -> bool:
+    inside = port.internal and port.internal.port
+    outside = port.external and port.external.port
+    return bool(inside) and outside in (None, inside)
+
+
+def launch(container: DockerContainer, place: Place) -> Launch:
+    """Return how to pull, create, start and remove the container."""
+    image = container.image or Image()
+    runtime = usable_runtime()
+    if runtime.name == "apptainer":
+        return _apptainer(runtime, container, place, references(image))
+    here = kept(image, runtime)
+    return _engine(runtime, container, place, (here,) if here else references(image))
+
+
+def _engine(runtime: Runtime, container: DockerContainer, place: Place, images: Sequence[str]) -> Launch:
+    name = f"eb-{place.session}"
+    create = (runtime.path, "create", "--name", name, *_create_options(runtime, container, place))
+    attempts = tuple((*create, image, *container.command) for image in images)
+    gone = ("--ignore",) if runtime.name == "podman" else ()
+    return Launch(
+        argv=(runtime.path, "start", "--attach", name),
+        environment=runtime_environment(),
+        uses_mounts=False,
+        prepare=(*_opened(place.binds), _first_of(attempts)),
+        failures=_failures(place.memory),
+        cleanup=((runtime.path, "rm", "--force", *gone, name),),
+    )
+
+
+def _create_options(runtime: Runtime, container: DockerContainer, place: Place) -> Iterator[str]:
+    yield from ("--rm", "--network", "host", "--label", f"eb-prefect.session={place.session}")
+    # a second copy of the streams is of no use, and without labels the files need no relabelling
+    yield from ("--log-driver", "none", "--security-opt", "label=disable")
+    yield from (
+        "--cpus",
+        str(place.cores),
+        "--memory",
+        f"{place.memory}g",
+        "--memory-swap",
+        f"{place.memory}g",
+    )
+    if runtime.name == "podman":
+        yield from ("--stop-timeout", "2")
+    for bind in place.binds:
+        yield from ("--mount", _mount(bind))
+    for key, value in container.environment.items():
+        yield from ("--env", f"{key}={value}")
+    for key, value in container.labels.items():
+        yield from ("--label", f"{key}={value}")
+    if container.entrypoint:
+        yield from ("--entrypoint", container.entrypoint)
+
+
+def _mount(bind: Bind) -> str:
+    fields = ["type=bind", f"source={bind.source}", f"destination={bind.target}"]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow([*fields, "ro"] if bind.read_only else fields)
+    return text.getvalue()
+
+
+def _opened(binds: Sequence[Bind]) -> Iterator[tuple[str, ...]]:
+    """Yield what lets a container that runs as another user write where it may."""
+    writable = [bind.source for bind in binds if not bind.read_only]
+    if writable:
+        yield ("chmod", "-R", "a+rwX", *writable)
+
+
+def _first_of(attempts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return one command that tries the others in order until one succeeds."""
+    if len(attempts) == 1:
+        return attempts[0]
+    return ("sh", "-c", " || ".join(map(shlex.join, attempts)))
+
+
+def _failures(memory: int) -> dict[int, str]:
+    return {
+        125: "the container runtime could not start the container",
+        126: "the container's command can't be executed",
+        127: "the container's command was not found in the image",
+        137: f"the container was killed; most likely it needed more than its {memory} GiB of memory",
+    }
+
+
+def _apptainer(runtime: Runtime, container: DockerContainer, place: Place, images: Sequence[str]) -> Launch:
+    """Return the same with apptainer, written from its documentation.
+
+    Its containers are ordinary processes of this user, so the supervisor
+    holds their limits as it does for programs; ports and labels are nothing to it.
+    """
+    file = f"{place.directory}/image.sif"
+    pulls = tuple((runtime.path, "pull", "--force", file, f"docker://{image}") for image in images)
+    mounts = [word for bind in place.binds for word in ("--mount", _mount(bind))]
+    verb, program = ("exec", (container.entrypoint,)) if container.entrypoint else ("run", ())
+    return Launch(
+        argv=(runtime.path, verb, "--compat", *mounts, file, *program, *container.command),
+        environment={
+            **runtime_environment(),
+            **{f"APPTAINERENV_{key}": value for key, value in container.environment.items()},
+        },
+        uses_mounts=False,
+        prepare=(_first_of(pulls),),
+        cleanup=(("rm", "-f", file),),
+    )

@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).parents[2] / "containers.sh"
 
 
 class Images(NamedTuple):
-    """In a registry on loopback: ``plain`` runs as root, ``other`` as user 1234 with a shell as entrypoint."""
+    """In a registry on loopback: ``plain`` runs as root, ``other`` as user 1234 entrypoint a shell."""
 
     plain: Image
     other: Image

@@ -4,12 +4,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from eb_prefect.model.compute import OtherCompute, OtherVolume
-from eb_prefect.model.data import OtherData
-from eb_prefect.model.executable import OtherExecutable
 from eb_prefect.model.kind import KNOWN, PLACEHOLDERS
-from eb_prefect.model.storage import OtherStorage
-from eb_prefect.model.value import Value
 from eb_prefect.wire.dialect import Dialect
 from eb_prefect.wire.faults import Steps
 from eb_prefect.wire.recognise import DocumentType
@@ -18,7 +13,6 @@ OURS = frozenset({"outcome", "products", "executable.parameters", "data.checksum
 """The fields of our own that no dialect has; a client or server keeps them itself."""
 
 _AMOUNTS = frozenset({"costs", "metrics"})
-_OTHERS = (OtherExecutable, OtherCompute, OtherVolume, OtherStorage, OtherData)
 
 _OF_DOCUMENTS: dict[tuple[DocumentType, Dialect], frozenset[str]] = {
     (DocumentType.REQUEST, Dialect.A): _AMOUNTS,
@@ -91,22 +85,3 @@ def components(document: dict[str, Any]) -> Iterator[tuple[Steps, dict[str, Any]
     for key in ("storage", "volumes", "data"):
         for n, component in enumerate(document.get(key, ())):
             yield (key, n), component
-
-
-def unknown_fields(value: Value, at: Steps = ()) -> Iterator[Steps]:
-    """Yield the paths of fields that the model does not know.
-
-    What is in a component of an unknown kind is not among them: nobody can
-    say what such a component has.
-    """
-    if not isinstance(value, _OTHERS):
-        for key in value.model_extra or {}:
-            yield (*at, key)
-    for key in type(value).model_fields:
-        item = getattr(value, key)
-        if isinstance(item, Value):
-            yield from unknown_fields(item, (*at, key))
-        elif isinstance(item, tuple):
-            for n, part in enumerate(item):
-                if isinstance(part, Value):
-                    yield from unknown_fields(part, (*at, key, n))

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 from eb_prefect.errors import Fault, NotExpressibleError
 from eb_prefect.model.parts import Update
+from eb_prefect.model.unknown import unknown_fields
 from eb_prefect.model.value import Value
 from eb_prefect.wire.dialect import Dialect, kind_uri
 from eb_prefect.wire.faults import Steps, path_text
-from eb_prefect.wire.gaps import Gap, components, gaps, unknown_fields
+from eb_prefect.wire.gaps import Gap, components, gaps
 from eb_prefect.wire.recognise import DocumentType
 from eb_prefect.wire.volumes import mounts, named
 
@@ -104,7 +105,7 @@ class _Writer:
         self.gaps.extend(gaps(document, what, self.dialect))
         if not self.style.keep_unknown:
             reason = "is unknown to all dialects"
-            self.gaps.extend(Gap(steps, reason) for steps in unknown_fields(value))
+            self.gaps.extend(Gap(steps, reason) for steps, _ in unknown_fields(value))
         self.drop(document)
         self.convert_volumes(document)
         if self.gaps:

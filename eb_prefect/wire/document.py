@@ -9,6 +9,7 @@ from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import OfferSet, Session
 from eb_prefect.model.value import Value
 from eb_prefect.wire.dialect import Dialect
+from eb_prefect.wire.doubts import form_doubts
 from eb_prefect.wire.faults import examine
 from eb_prefect.wire.read import neutral
 from eb_prefect.wire.recognise import DocumentType, Recognised, recognise
@@ -26,7 +27,7 @@ _MODELS: dict[DocumentType, type[Value]] = {
 
 
 class Inspected(NamedTuple):
-    """What a text is, the value in it, and every fault of its form.
+    """What a text is, the value in it, every fault of its form, and what its dialect forbids.
 
     The value lacks what is at fault; it is None for an error of a server, and
     where nothing was left.
@@ -35,6 +36,7 @@ class Inspected(NamedTuple):
     recognised: Recognised
     value: Value | None
     faults: tuple[Fault, ...]
+    doubts: tuple[Fault, ...]
 
 
 def inspect(text: str | bytes) -> Inspected:
@@ -144,18 +146,19 @@ def _bytes(text: str | bytes) -> bytes:
 
 def _inspected(document: Any) -> Inspected:
     recognised = recognise(document)
+    doubts = tuple(form_doubts(document, recognised))
     form = neutral(document, recognised.document)
     model = _MODELS.get(recognised.document)
     if model is None:
-        return Inspected(recognised, None, tuple(form.faults))
+        return Inspected(recognised, None, tuple(form.faults), doubts)
     examined = examine(model, form.document)
-    return Inspected(recognised, examined.value, (*form.faults, *examined.faults))
+    return Inspected(recognised, examined.value, (*form.faults, *examined.faults), doubts)
 
 
 def _read(document: Any, due: DocumentType, model: type[V]) -> V:
     error = InvalidRequestError if due is DocumentType.REQUEST else InvalidDocumentError
     what = f"the {due}"
-    recognised, value, faults = _inspected(document)
+    recognised, value, faults, _ = _inspected(document)
     if recognised.document is not due:
         raise error(what, [Fault("", f"is {_article(recognised)}, not a{_n(due)} {due}")])
     if faults:

@@ -71,6 +71,8 @@ def write(value: Value, what: DocumentType, dialect: Dialect, style: Style = PLA
         The dialect has no place for some of it; every such field is named,
         and nothing was written.
     """
+    if isinstance(value, Update):
+        return Written(write_update(value, dialect), ())
     if dialect is Dialect.NEUTRAL:
         return Written(value.neutral(), ())
     if dialect is Dialect.A0:

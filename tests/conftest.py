@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def prefect_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A Prefect server for the whole test run, and what its clients need in their environment."""
+    from flows.server import prefect_server
+
+    with prefect_server(tmp_path_factory.mktemp("prefect")) as environment:
+        yield environment
+
+
+@pytest.fixture
+def prefect_api(prefect_environment: dict[str, str]) -> Iterator[str]:
+    """The server's address, in force for flows that run in the test itself."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    url = prefect_environment["PREFECT_API_URL"]
+    with temporary_settings({PREFECT_API_URL: url}):
+        yield url

@@ -7,17 +7,20 @@ import pytest
 @pytest.fixture(scope="session")
 def prefect_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A Prefect server for the whole test run, and what its clients need in their environment."""
+    from prefect.logging.handlers import APILogHandler
+
     from flows.server import prefect_server
 
     with prefect_server(tmp_path_factory.mktemp("prefect")) as environment:
         yield environment
+        APILogHandler().flush()  # what it still holds has nowhere to go after this
 
 
 @pytest.fixture
 def prefect_api(prefect_environment: dict[str, str]) -> Iterator[str]:
     """The server's address, in force for flows that run in the test itself."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
-    url = prefect_environment["PREFECT_API_URL"]
-    with temporary_settings({PREFECT_API_URL: url}):
+    url, home = (prefect_environment[name] for name in ("PREFECT_API_URL", "PREFECT_HOME"))
+    with temporary_settings({PREFECT_API_URL: url, PREFECT_HOME: home}):
         yield url

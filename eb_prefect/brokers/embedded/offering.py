@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a request to offers, or to the reasons for NO."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from eb_prefect.brokers.embedded import amounts, executables, sources, volume_refusals
+from eb_prefect.brokers.embedded.amounts import Amounts
+from eb_prefect.brokers.embedded.machine import Machine
+from eb_prefect.brokers.embedded.refusal import refusal
+from eb_prefect.brokers.embedded.volumes import path_of_volume, volumes_of
+from eb_prefect.model.compute import SimpleCompute
+from eb_prefect.model.parts import AvailableWindow, Message, Range, Schedule
+from eb_prefect.model.phase import ComponentPhase, Phase
+from eb_prefect.model.request import ExecutionRequest
+from eb_prefect.model.session import Session
+
+
+def refusals(request: ExecutionRequest, has: Machine, home: Path) -> tuple[Message, ...]:
+    """Return every reason why the request can't be met here, none if it can."""
+    return tuple(_refusals(request, has, home))
+
+
+def _refusals(request: ExecutionRequest, has: Machine, home: Path) -> Iterator[Message]:
+    if request.executable is None:
+        yield refusal("executable-required", "the request has no executable; there is nothing to run")
+    else:
+        yield from executables.refusals(
+            request.executable, tuple(path_of_volume(volume) for volume in volumes_of(request))
+        )
+    yield from amounts.refusals(request, has, home)
+    for data in request.data:
+        yield from sources.refusals(data)
+    yield from volume_refusals.refusals(request)
+
+
+def offer(request: ExecutionRequest, given: Amounts, number: int, expires: datetime) -> Session:
+    """Return one offer, with an identifier of its own."""
+    now = datetime.now(UTC)
+    compute = request.compute if isinstance(request.compute, SimpleCompute) else SimpleCompute()
+    offered = {
+        "cores": Range(min=given.cores, max=given.cores),
+        "memory": Range(min=given.memory, max=given.memory),
+    }
+    assert request.executable is not None, "a request without one is refused"
+    new = {"phase": ComponentPhase.INITIALIZING}
+    return Session(
+        uuid=str(uuid4()),
+        name=f"{request.name or 'session'}-offer-{number}",
+        description=request.description,
+        created=now,
+        modified=now,
+        messages=tuple(volume_refusals.warnings(request)),
+        phase=Phase.OFFERED,
+        executable=request.executable.model_copy(update={**new, "uuid": str(uuid4())}),
+        compute=compute.model_copy(update={**new, **offered, "uuid": str(uuid4())}),
+        storage=tuple(item.model_copy(update={**new, "uuid": str(uuid4())}) for item in request.storage),
+        data=tuple(item.model_copy(update={**new, "uuid": str(uuid4())}) for item in request.data),
+        volumes=request.volumes,
+        schedule=_schedule(request),
+        expires=expires,
+    )
+
+
+def _schedule(request: ExecutionRequest) -> Schedule | None:
+    """Return a schedule where the request asks for a start; else the broker plans nothing."""
+    window = amounts.window(request)
+    if window is None:
+        return None
+    return Schedule(available=AvailableWindow(start=window, duration=amounts.requested(request).duration))

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a session leaves: the files of its writable volumes, digested."""
+
+import os
+import stat
+from _collections_abc import Iterator  # without the rest of collections
+
+from .digests import digest_file
+from .process import Report
+from .staging import stamp
+
+
+def release(
+    writable: list[dict[str, str]], keep: dict[str, str], staged: dict[str, str], report: Report
+) -> None:
+    """Report each product, and each thing that can't be one.
+
+    ``keep`` are single files by path with the names they go by. ``staged``
+    has the sha-256 that a private copy had before the program ran: a file
+    that it did not change is no product.
+    """
+    for volume in writable:
+        for path, name, kind in _found(volume["path"]):
+            if kind:
+                report({"skipped": f"{volume['name']}: {name} is {kind}"})
+            else:
+                _report_file(path, name, volume["name"], staged, report)
+    for path, name in keep.items():
+        if os.path.isfile(path):
+            _report_file(path, name, "", staged, report)
+
+
+def changed(staged: list[dict[str, object]], report: Report) -> None:
+    """Report each READONLY file that is not what it was when it was staged."""
+    for entry in staged:
+        name, path = entry["resource"], str(entry["path"])
+        if entry.get("stamp"):
+            if stamp(path) != entry["stamp"]:
+                report({"changed": f"data {name!r} ({path}) was changed by someone while the session ran"})
+        elif "sha256" in entry and _digest(path) != entry["sha256"]:
+            report({"broken": f"data {name!r} was mounted READONLY, and the program changed its copy"})
+
+
+def _digest(path: str) -> str:
+    return digest_file(path).sha256 if os.path.isfile(path) and not os.path.islink(path) else ""
+
+
+def _report_file(path: str, name: str, volume: str, staged: dict[str, str], report: Report) -> None:
+    digests = digest_file(path)
+    if staged.get(path) != digests.sha256:
+        report(
+            {"product": name, "volume": volume, "path": path, "size": digests.size, "sha256": digests.sha256}
+        )
+
+
+def _found(root: str) -> Iterator[tuple[str, str, str]]:
+    """Yield path, name and what else it is than a file, in the order of names."""
+    if not os.path.isdir(root) or os.path.islink(root):
+        yield root, os.path.basename(root), _kind(root)
+        return
+    left = [root]
+    while left:
+        directory = left.pop()
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                yield entry.path, entry.path[len(root) + 1 :], _kind(entry.path)
+        left += [entry.path for entry in reversed(entries) if entry.is_dir(follow_symlinks=False)]
+
+
+def _kind(path: str) -> str:
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return "gone"
+    if stat.S_ISREG(mode):
+        return ""
+    return "a symbolic link, which is not followed" if stat.S_ISLNK(mode) else "no regular file"

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One session from its acceptance to its final phase."""
+
+import os
+import time
+
+from .diary import FINAL, SPARE, Diary
+from .plan import Plan
+from .preparing import prepare
+from .process import Place, Program
+from .releasing import Released, look_for_products
+from .running import run, stopped
+from .text import instant
+from .tree import boot, kill_marked
+from .turn import Waiting
+from .verdict import COMPUTE, Verdict, failed
+from .watching import Watch
+
+_ATTEMPTS = 5
+_TIDY_SECONDS = 30.0
+
+
+class Supervision:
+    """What one supervisor does for its session; it alone writes the session's log."""
+
+    def __init__(self, plan: Plan, accepted: str, *, was_queued: bool) -> None:
+        self._plan = plan
+        self._was_queued = was_queued
+        self._accepted = accepted
+        self._diary = Diary(plan.directory)
+        self._watch = Watch(f"{plan.directory}/cancel")
+        self._waiting = Waiting(plan, accepted)
+        self._outcome: object = {}
+
+    def carry_on(self) -> None:
+        """Do what is still to do, wherever an earlier supervisor was lost.
+
+        Raises
+        ------
+        Queued
+            The session waits, without this process.
+        """
+        if self._diary.phase in FINAL:
+            return
+        if not self._diary.phase:
+            self._diary.enter("ACCEPTED", at=self._accepted)
+            if self._was_queued:
+                self._diary.enter("WAITING", at=self._accepted, why="other sessions were before it")
+        try:
+            released = self._carry_out()
+        except Verdict as early:
+            released = Released(early)
+        except OSError as error:
+            released = Released(failed(COMPUTE, f"the supervisor could not go on: {error}"))
+        self._finish(released)
+
+    def _carry_out(self) -> Released:
+        diary, watch = self._diary, self._watch
+        if ended := diary.entered("RELEASING"):
+            verdict = Verdict(str(ended["ends"]), str(ended["part"]), str(ended["text"]))
+            return self._release(verdict, ended["outcome"])
+        if running := diary.entered("RUNNING"):
+            return self._release(*self._lost(running))
+        self._heed()
+        self._count_attempt()
+        self._waiting.until_start(diary, watch)
+        self._heed()
+        self._waiting.until_served(diary, watch)
+        self._heed()
+        cpus = self._waiting.cpus
+        diary.enter("PREPARING", cpus=cpus)
+        prepared = prepare(self._plan, diary, watch, cpus)
+        self._heed()
+        return self._release(*run(self._plan, prepared, diary, watch, cpus))
+
+    def _heed(self) -> None:
+        self._watch.look()
+        if self._watch.stop:
+            raise stopped(self._plan, self._watch)
+
+    def _count_attempt(self) -> None:
+        attempts = sum("supervisor" in entry for entry in self._diary.entries)
+        if attempts >= _ATTEMPTS:
+            raise failed(COMPUTE, f"{attempts} supervisors were lost before the program could be started")
+        self._diary.note(at=instant(), supervisor=os.getpid())
+
+    def _lost(self, running: dict[str, object]) -> tuple[Verdict, dict[str, object]]:
+        """Say that an earlier supervisor was lost, and end what it left."""
+        outcome = {"started": running["at"], "nodes": [os.uname().nodename]}
+        if running["boot"] != boot():
+            return failed(COMPUTE, "the machine went down while the program ran"), outcome
+        ended = 0
+        while found := kill_marked(self._plan.session):
+            ended += found
+            time.sleep(0.02)
+        left = f"; {ended} of its processes were left and have been ended" if ended else ""
+        return failed(COMPUTE, f"the supervisor was lost while the program ran{left}"), outcome
+
+    def _release(self, verdict: Verdict, outcome: object) -> Released:
+        self._outcome = outcome
+        self._diary.enter(
+            "RELEASING", ends=verdict.phase, part=verdict.part, text=verdict.text, outcome=outcome
+        )
+        return look_for_products(self._plan, self._diary, self._watch, verdict)
+
+    def _finish(self, released: Released) -> None:
+        self._clean_up()
+        verdict = released.verdict
+        record: dict[str, object] = {"part": verdict.part, "text": verdict.text, "outcome": self._outcome}
+        try:
+            self._diary.enter(verdict.phase, **record, messages=released.messages, products=released.products)
+        except OSError as error:
+            record["text"] = f"{verdict.text}; its products can't be recorded: {error}".lstrip("; ")
+            self._diary.enter("FAILED", **record)
+        if os.path.exists(f"{self._plan.directory}/{SPARE}"):
+            os.unlink(f"{self._plan.directory}/{SPARE}")
+        self._waiting.end()
+
+    def _clean_up(self) -> None:
+        plan, watch = self._plan, self._watch
+        for command in plan.cleanup:
+            watch.stop = ""
+            place = Place(plan.directory, plan.cpus)
+            program = Program(command, plan.environment, (os.devnull, os.devnull), place)
+            if not (program.wait_ready() or program.let_go()):
+                watch.over(program.pid, duration=_TIDY_SECONDS)

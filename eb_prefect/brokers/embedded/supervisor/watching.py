@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watching over what a supervisor started: limits, cancellation, and the end of all of it."""
+
+import os
+import time
+from _signal import (
+    SIG_BLOCK,
+    SIGCHLD,
+    SIGHUP,
+    SIGINT,
+    SIGKILL,
+    SIGTERM,
+    SIGUSR1,
+    pthread_sigmask,
+    sigtimedwait,
+)
+
+from .tree import descendants, proportional, resident, signal_all
+
+_SIGNALS = {SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1}
+_GRACE = 5.0
+_LEFTOVERS = 0.2
+CANCELLED = "cancelled"
+TOLD = "told"
+DURATION = "duration"
+MEMORY = "memory"
+
+
+class Watch:
+    """One supervisor's eyes: whether it is to stop, and what its children do and use.
+
+    ``stop`` is why everything is to end: `CANCELLED`, `TOLD` (a signal from
+    the machine), `DURATION` or `MEMORY`; empty as long as nothing is.
+    """
+
+    def __init__(self, cancelled: str) -> None:
+        pthread_sigmask(SIG_BLOCK, _SIGNALS)
+        self._cancelled = cancelled
+        self._told = False
+        self.stop = ""
+        self.cpu = 0.0
+        self.peak = 0
+        self.signal = 0
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for a signal, at most so long, and look whether all is to stop."""
+        found = sigtimedwait(_SIGNALS, max(seconds, 0.0))
+        if found is not None and found.si_signo in (SIGHUP, SIGINT, SIGTERM):
+            self._told = True
+        self.look()
+
+    def look(self) -> None:
+        """See whether the session was cancelled, or this process told to end."""
+        if os.path.lexists(self._cancelled):
+            self.stop = self.stop or CANCELLED
+        elif self._told:
+            self.stop = self.stop or TOLD
+
+    def over(self, pid: int, *, duration: float = 0, memory: int = 0, grace: float = _GRACE) -> int:
+        """Watch a child until it and all its descendants have ended; return its wait status.
+
+        ``duration`` in seconds and ``memory`` in bytes are limits, 0 for
+        none. What stops is told so, and killed after ``grace`` seconds;
+        memory is not waited for.
+        """
+        began = time.monotonic()
+        status: int | None = None
+        ending = 0.0
+        while status is None:
+            status = self._reap(pid)
+            if status is not None:
+                break
+            age = time.monotonic() - began
+            self._check(age, duration, memory)
+            if self.stop and not ending:
+                ending = time.monotonic() + (0 if self.stop == MEMORY else grace)
+                signal_all(descendants(os.getpid()), SIGTERM)
+            if ending and time.monotonic() >= ending:
+                signal_all(descendants(os.getpid()), SIGKILL)
+            self.sleep(_pause(age, duration, ending))
+        self._end_the_rest()
+        return status
+
+    def _check(self, age: float, duration: float, memory: int) -> None:
+        self.look()
+        if duration and age >= duration:
+            self.stop = self.stop or DURATION
+        pids = descendants(os.getpid())
+        used = resident(pids)
+        if memory and used > memory:
+            used = proportional(pids)
+            if used > memory:
+                self.stop = self.stop or MEMORY
+        self.peak = max(self.peak, used)
+
+    def _reap(self, pid: int) -> int | None:
+        """Collect all children that ended; return the status of ``pid`` if it is one of them."""
+        status = None
+        while True:
+            try:
+                found, code, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return status
+            if found == 0:
+                return status
+            self.cpu += usage.ru_utime + usage.ru_stime
+            self.peak = max(self.peak, usage.ru_maxrss * 1024)
+            if found == pid:
+                status = code
+
+    def _end_the_rest(self) -> None:
+        """End what the child left behind: after a moment asked to, then killed."""
+        began = time.monotonic()
+        asked = False
+        while left := descendants(os.getpid()):
+            self._reap(0)
+            age = time.monotonic() - began
+            if age > _LEFTOVERS and not asked:
+                signal_all(left, SIGTERM)
+                asked = True
+            if age > _LEFTOVERS * 5 or self.stop == MEMORY:
+                signal_all(left, SIGKILL)
+            self.sleep(0.02)
+        self._reap(0)
+
+
+def _pause(age: float, duration: float, ending: float) -> float:
+    """Return how long to wait for a signal: samples are dense at first, then rarer."""
+    pause = 0.05 if age < 1 else 0.1 if age < 30 else 0.25
+    if ending:
+        return min(pause, max(ending - time.monotonic(), 0.01))
+    return min(pause, max(duration - age, 0.0)) if duration else pause

@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -56,11 +57,22 @@ def surroundings() -> Mapping[str, str]:
     The rest of a caller's environment stays with the caller: it may hold
     secrets, and a program that needs more of it can't be repeated elsewhere.
     """
-    return {
+    describing = {
         name: text
         for name, text in os.environ.items()
         if name in _DESCRIBE or name.startswith(_DESCRIBE_BY_PREFIX)
     }
+    return {**describing, "PATH": search_path()}
+
+
+def search_path() -> str:
+    """Return where a program is looked for by its name: beside this interpreter, then on the PATH.
+
+    So ``python3`` is the Python that this broker is installed in, with its
+    packages, whether or not its environment was activated.
+    """
+    beside = os.path.dirname(sys.executable)  # noqa: PTH120 - as it is found, not where a link leads
+    return os.pathsep.join([beside, os.environ.get("PATH", os.defpath)])
 
 
 def supervisor_environment() -> dict[str, str]:

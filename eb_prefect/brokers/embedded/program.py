@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs that this machine has: the kind ``urn:eb-prefect:kind/executable/program``."""
 
-import os
 import shutil
 from collections.abc import Iterator
 
 from eb_prefect.brokers.embedded.launch import Launch, Place
+from eb_prefect.brokers.embedded.machine import search_path
 from eb_prefect.brokers.embedded.refusal import refusal
 from eb_prefect.model.executable import Program
 from eb_prefect.model.parts import Message
@@ -42,7 +42,7 @@ def _is_below(name: str, volumes: tuple[str, ...]) -> bool:
 
 
 def _path(program: Program) -> str:
-    return program.environment.get("PATH") or os.environ.get("PATH", os.defpath)
+    return program.environment.get("PATH") or search_path()
 
 
 def _found(program: Program) -> str | None:

@@ -82,14 +82,7 @@ def _within(asked: Range | None, otherwise: int, limit: int) -> tuple[int, int]:
 
 
 def _limit(path: str, unit: str, asked: Range | None, available: int) -> Iterator[Message]:
-    if asked is None:
-        return
-    for end in (asked.min, asked.max):
-        if end is not None and end < 1:
-            yield refusal("invalid-value", f"{path} asks for {end} {unit}; it has to be 1 or more", asked=end)
-    if asked.min is not None and asked.max is not None and asked.min > asked.max:
-        yield refusal("invalid-value", f"{path} asks for at least {asked.min} and at most {asked.max} {unit}")
-    if asked.min is not None and asked.min > available:
+    if asked is not None and asked.min is not None and asked.min > available:
         yield refusal(
             "resource-limit",
             f"{path} asks for {asked.min} {unit}; this machine has {available}",

@@ -11,6 +11,7 @@ from eb_prefect.brokers.embedded.amounts import Amounts
 from eb_prefect.brokers.embedded.machine import Machine
 from eb_prefect.brokers.embedded.refusal import refusal
 from eb_prefect.brokers.embedded.volumes import path_of_volume, volumes_of
+from eb_prefect.check import faults
 from eb_prefect.model.compute import SimpleCompute
 from eb_prefect.model.parts import AvailableWindow, Message, Range, Schedule
 from eb_prefect.model.phase import ComponentPhase, Phase
@@ -24,15 +25,16 @@ def refusals(request: ExecutionRequest, has: Machine, home: Path) -> tuple[Messa
 
 
 def _refusals(request: ExecutionRequest, has: Machine, home: Path) -> Iterator[Message]:
-    if request.executable is None:
-        yield refusal("executable-required", "the request has no executable; there is nothing to run")
-    else:
-        yield from executables.refusals(
-            request.executable, tuple(path_of_volume(volume) for volume in volumes_of(request))
-        )
+    wrong = faults(request)
+    for fault in wrong:
+        yield refusal("invalid-request", str(fault), path=fault.path)
+    paths = tuple(path_of_volume(volume) for volume in volumes_of(request))
+    if request.executable and not any(fault.path.startswith("executable") for fault in wrong):
+        yield from executables.refusals(request.executable, paths)
     yield from amounts.refusals(request, has, home)
-    for data in request.data:
-        yield from sources.refusals(data)
+    for n, data in enumerate(request.data):
+        if not any(fault.path.startswith(f"data[{n}]") for fault in wrong):
+            yield from sources.refusals(data)
     yield from volume_refusals.refusals(request)
 
 

@@ -12,18 +12,9 @@ from eb_prefect.model.parts import Message
 
 
 def refusals(program: Program, volumes: tuple[str, ...]) -> Iterator[Message]:
-    """Yield why the program can't be started: no command, or nothing of that name."""
-    if not program.command or not program.command[0]:
-        yield refusal("missing-value", "executable.command is empty; its first word names the program")
-        return
+    """Yield that there is nothing of the program's name, unless it may be in a volume."""
     name = program.command[0]
-    if "/" in name and not name.startswith("/"):
-        yield refusal(
-            "invalid-value",
-            f"program {name!r} is a relative path; give an absolute one, or a bare name on the PATH",
-            asked=name,
-        )
-    elif not _is_below(name, volumes) and _found(program) is None:
+    if not _is_below(name, volumes) and _found(program) is None:
         where = "this machine" if name.startswith("/") else f"the PATH {_path(program)}"
         yield refusal("missing-program", f"program {name!r} is not an executable file on {where}", asked=name)
 

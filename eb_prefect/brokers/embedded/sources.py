@@ -17,8 +17,8 @@ def refusals(data: Data) -> Iterator[Message]:
     """Yield why a data resource can't be had here: its kind, address, file or checksum."""
     location = address(data)
     if location is None:
-        yield _no_address(data)
-    elif urlsplit(location).scheme not in SCHEMES:
+        yield from _no_address(data)
+    elif scheme_of(location) not in SCHEMES:
         yield refusal(
             "unsupported-scheme",
             f"data {data.name!r} is at {location}; this broker reads file://, http:// and https:// only",
@@ -44,7 +44,7 @@ def address(data: Data) -> str | None:
         case SkaoData():
             replicas = data.skao.replicas if data.skao else ()
             urls = [replica.dataurl for replica in replicas if replica.dataurl]
-            usable = [url for url in urls if urlsplit(url).scheme in SCHEMES]
+            usable = [url for url in urls if scheme_of(url) in SCHEMES]
             return next(iter(usable or urls), None)
         case IvoaData():
             terms = (data.ivoa.obscore, data.ivoa.datalink) if data.ivoa else ()
@@ -55,7 +55,12 @@ def address(data: Data) -> str | None:
 
 def is_local(location: str) -> bool:
     """Return whether the address is a file of this machine."""
-    return urlsplit(location).scheme == "file"
+    return scheme_of(location) == "file"
+
+
+def scheme_of(location: str) -> str:
+    """Return the scheme of an address, also of one that is broken after it."""
+    return location.partition(":")[0].lower()
 
 
 def path_of(location: str) -> str:
@@ -76,23 +81,21 @@ def algorithm(checksum: Checksum) -> str | None:
     return _ALGORITHMS.get((checksum.type or "").lower())
 
 
-def _no_address(data: Data) -> Message:
+def _no_address(data: Data) -> Iterator[Message]:
     if isinstance(data, S3Data | RucioData | OtherData):
-        return refusal(
+        yield refusal(
             "unknown-kind",
             f"data {data.name!r} is of kind {data.kind!r}, which this broker can't read;"
             " it reads resources that are at an address",
             asked=data.kind,
         )
-    return refusal(
-        "missing-value", f"data {data.name!r} names no address that its content could be read from"
-    )
+    elif not isinstance(data, SimpleData):
+        text = f"data {data.name!r} names no address from which its content could be read here"
+        yield refusal("missing-value", text)
 
 
 def _file_refusals(data: Data, path: str) -> Iterator[Message]:
-    if not path.startswith("/"):
-        yield refusal("invalid-value", f"data {data.name!r} needs an absolute path, got {path!r}", asked=path)
-    elif not os.path.exists(path):  # noqa: PTH110 - bytes that are no text are possible here
+    if not os.path.exists(path):  # noqa: PTH110 - bytes that are no text are possible here
         yield refusal(
             "missing-file", f"data {data.name!r}: there is no file {path} on this machine", asked=path
         )

@@ -10,14 +10,18 @@ machine stay where they are; all else is the session's own.
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import TypeVar
 
 from eb_prefect.brokers.embedded.launch import Bind
 from eb_prefect.brokers.embedded.sources import address, algorithm, declared, is_local, path_of
 from eb_prefect.model.compute import VolumeMount
 from eb_prefect.model.data import Data
+from eb_prefect.model.parts import Component
 from eb_prefect.model.request import ExecutionRequest
 
 CONTENT = "content"
+_Resource = TypeVar("_Resource", bound=Component)
 
 
 @dataclass
@@ -25,7 +29,7 @@ class Layout:
     """All that a plan says about volumes, while it is put together."""
 
     directory: str
-    data: Mapping[str | None, Data]
+    data: Mapping[str, Data]
     directories: list[str] = field(default_factory=list)
     stage: list[dict[str, object]] = field(default_factory=list)
     links: list[tuple[str, str]] = field(default_factory=list)
@@ -34,7 +38,7 @@ class Layout:
     storage: dict[str, str] = field(default_factory=dict)
 
     def place(
-        self, volume: VolumeMount, place: str, entries: Mapping[str, str], stored: Container[str | None]
+        self, volume: VolumeMount, place: str, entries: Mapping[str, str], stored: Container[str]
     ) -> None:
         """Add one volume: ``entries`` has its resources with their names in it, empty for the whole."""
         target, read_only = path_of_volume(volume), not volume.is_writable
@@ -87,9 +91,9 @@ def stage_item(data: Data, path: str, *, read_only: bool) -> dict[str, object]:
 
 def layout(request: ExecutionRequest, directory: str) -> Layout:
     """Return the layout of a request that was not refused, for a session's directory."""
-    made = Layout(directory, {item.name: item for item in request.data})
+    made = Layout(directory, by_reference(request.data))
     made.directories += [f"{directory}/work", f"{directory}/root"]
-    stored = {item.name for item in request.storage}
+    stored = by_reference(request.storage)
     for number, volume in enumerate(volumes_of(request)):
         place = f"{directory}/volumes/{number}"
         if volume.is_container:
@@ -100,6 +104,11 @@ def layout(request: ExecutionRequest, directory: str) -> Layout:
     return made
 
 
+def by_reference(resources: Iterable[_Resource]) -> dict[str, _Resource]:
+    """Return resources by what volumes may call them: their names, and UUIDs where they have one."""
+    return {key: item for item in resources for key in (item.uuid, item.name) if key is not None}
+
+
 def volumes_of(request: ExecutionRequest) -> list[VolumeMount]:
     """Return the volumes that are attached, of the kind that is known here."""
     attached = request.compute.volumes if request.compute else ()
@@ -107,8 +116,8 @@ def volumes_of(request: ExecutionRequest) -> list[VolumeMount]:
 
 
 def path_of_volume(volume: VolumeMount) -> str:
-    """Return the path of a volume without a slash at its end."""
-    return (volume.path or "").rstrip("/")
+    """Return the path of a volume as it is compared: without a slash at its end."""
+    return str(PurePosixPath(volume.path or ""))
 
 
 def _names_content(request: ExecutionRequest, volume: VolumeMount) -> bool:

@@ -23,7 +23,7 @@ def blocks_of(url: str) -> Iterable[bytes]:
         No content, or not all of it; the message has what came back.
     """
     # urllib costs 35 ms; only a session with data on the web pays for it
-    from http.client import IncompleteRead  # noqa: PLC0415
+    from http.client import HTTPException  # noqa: PLC0415
 
     reply = _opened(url)
     declared = reply.headers.get("Content-Length")
@@ -32,7 +32,7 @@ def blocks_of(url: str) -> Iterable[bytes]:
         while True:
             try:
                 block = reply.read(_BLOCK)
-            except (TimeoutError, ConnectionError, IncompleteRead) as error:
+            except (TimeoutError, ConnectionError, HTTPException) as error:
                 raise StagingError(f"the server stopped after {came} bytes: {error}") from error
             if not block:
                 break
@@ -43,6 +43,7 @@ def blocks_of(url: str) -> Iterable[bytes]:
 
 
 def _opened(url: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - its type lives in a slow module
+    from http.client import HTTPException  # noqa: PLC0415 - see above
     from urllib.error import HTTPError, URLError  # noqa: PLC0415 - see above
     from urllib.request import Request, urlopen  # noqa: PLC0415 - see above
 
@@ -53,6 +54,9 @@ def _opened(url: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - its typ
             why = f"the server answered {error.code} {error.reason}"
             if error.code < 500:
                 break
+        except (HTTPException, ValueError) as error:
+            why = f"the address or the answer makes no sense: {error}"
+            break
         except (URLError, TimeoutError, ConnectionError) as error:
             why = f"the server can't be reached: {getattr(error, 'reason', error)}"
         time.sleep(pause)

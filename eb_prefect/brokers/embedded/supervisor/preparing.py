@@ -27,8 +27,10 @@ class Prepared:
         if has_mounts:
             self.argv, self.environment = plan.argv, plan.environment
         else:
-            self.argv = [rewritten(word, plan.binds) for word in plan.argv]
-            self.environment = {name: rewritten(text, plan.binds) for name, text in plan.environment.items()}
+            copies = {item.location: item.path for item in plan.stage if item.may_stay}
+            binds = [[copies.get(source, source), target, mode] for source, target, mode in plan.binds]
+            self.argv = [rewritten(word, binds) for word in plan.argv]
+            self.environment = {name: rewritten(text, binds) for name, text in plan.environment.items()}
 
 
 def prepare(plan: Plan, diary: Diary, watch: Watch, cpus: list[int]) -> Prepared:
@@ -45,8 +47,10 @@ def prepare(plan: Plan, diary: Diary, watch: Watch, cpus: list[int]) -> Prepared
     why = _why_no_view(plan, watch) if _wants_view(plan) else ""
     if why:
         diary.note(at=instant(), level="WARN", kind="no-mounts", text=_NO_MOUNTS.format(why=why))
+    copied = {item.path for item in plan.stage} if why else set()
     for point, source in plan.links:
-        _link(point, source, has_mounts=not why)
+        if point not in copied:
+            _link(point, source, has_mounts=not why)
     for path, content in plan.files.items():
         _write(path, content)
     _stage(plan, diary, watch, in_place=not why)

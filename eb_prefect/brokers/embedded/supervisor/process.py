@@ -136,11 +136,12 @@ def _become(
         _prepare(streams, place)
         if place.view is not None:
             enter_view(*place.view)
-        os.chdir(place.directory)
+        # a volume may hide the directory that holds the session
+        os.chdir(place.directory if os.path.isdir(place.directory) else "/")
         os.write(told, b"ready")
         if not os.read(waits, 1):
             return 71  # the supervisor was lost before it could say so
-        os.execve(argv[0], argv, environment)
+        os.execvpe(argv[0], argv, environment)
     except OSError as error:
         os.write(told, f"{os.strerror(error.errno or 0)}: {error.filename or argv[0]}".encode())
     return 72

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A broker in a directory of its own, and programs that count themselves."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from eb_prefect.brokers.embedded.broker import EmbeddedBroker
+from eb_prefect.model.request import ExecutionRequest
+
+
+@dataclass(frozen=True)
+class EmbeddedBench:
+    root: Path
+    may_mount: bool = True
+    patience: float = 20.0
+    tells_exit_codes: bool = True
+
+    @property
+    def home(self) -> Path:
+        return self.root / "home"
+
+    def broker(self) -> EmbeddedBroker:
+        return EmbeddedBroker(self.home, may_mount=self.may_mount)
+
+    def short_lived(self) -> EmbeddedBroker:
+        return EmbeddedBroker(self.home, offer_life=timedelta(seconds=0.1))
+
+    def succeeding(self) -> ExecutionRequest:
+        return self.script("true")
+
+    def failing(self, code: int) -> ExecutionRequest:
+        return self.script(f"exit {code}")
+
+    def lasting(self, seconds: float) -> ExecutionRequest:
+        return self.script(f"sleep {seconds}")
+
+    def impossible(self) -> ExecutionRequest:
+        return program("true", compute={"cores": {"min": 100_000}})
+
+    def alternatives(self) -> ExecutionRequest:
+        return self.script("true", compute={"memory": {"min": 1, "max": 2}})
+
+    def script(self, text: str, **parts: Any) -> ExecutionRequest:
+        """Return a request for a shell script that notes its start, and its end if it gets there."""
+        marked = f"echo $$ >> {self.root}/starts; {text}; echo $$ >> {self.root}/ends"
+        return program("sh", "-c", marked, **parts)
+
+    def starts(self) -> int:
+        return self._lines("starts")
+
+    def ends(self) -> int:
+        return self._lines("ends")
+
+    def _lines(self, name: str) -> int:
+        path = self.root / name
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
+    def directory(self, session: str) -> Path:
+        return self.home / "sessions" / session
+
+
+def program(*command: str, **parts: Any) -> ExecutionRequest:
+    compute = {"kind": "compute/simple-compute-resource", **parts.pop("compute", {})}
+    environment = parts.pop("environment", {})
+    executable = {"kind": "executable/program", "command": command, "environment": environment}
+    return ExecutionRequest.model_validate({"executable": executable, "compute": compute, **parts})
+
+
+def volume(path: str, *resources: str, mode: str = "READONLY", **more: Any) -> dict[str, Any]:
+    kind = "volume/simple-volume-mount"
+    return {"kind": kind, "path": path, "mode": mode, "resources": resources, **more}
+
+
+def data(name: str, location: str, **more: Any) -> dict[str, Any]:
+    return {"kind": "data/simple-data-resource", "name": name, "location": location, **more}
+
+
+def storage(name: str, **more: Any) -> dict[str, Any]:
+    return {"kind": "storage/simple-storage-resource", "name": name, **more}

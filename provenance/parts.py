@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of a record that no broker writes."""
+
+from typing import Any, Literal
+
+from eb_prefect.model.parts import Checksum
+from eb_prefect.model.value import Value
+
+Verb = Literal["repeat", "revise", "apply"]
+
+
+class Raw(Value):
+    """A document as it came over a wire: its text where it was kept, and the digest of its bytes.
+
+    Of a text with secrets the digest is that of the text without them.
+    """
+
+    text: str | None = None
+    digest: str
+
+
+class Agent(Value):
+    """Who or what stood behind the step: a ``person``, or a public ``host``."""
+
+    kind: str
+    name: str
+    url: str | None = None
+
+
+class Software(Value):
+    """A program, library or file of code, as it was when the record was made."""
+
+    name: str
+    version: str | None = None
+    location: str | None = None
+    digest: str | None = None
+
+
+class Maker(Value):
+    """The digest of the record of the step that made something, and its name there."""
+
+    record: str
+    product: str
+
+
+class Input(Value):
+    """A data resource that the step worked on.
+
+    ``checksum`` is of the whole file as the broker staged it. ``mount`` is
+    where the program found it. ``made_by`` is known where the file's own
+    record, or the store, tells.
+    """
+
+    name: str
+    mount: str | None = None
+    location: str | None = None
+    size: int | None = None
+    checksum: Checksum | None = None
+    content: str | None = None
+    made_by: Maker | None = None
+
+
+class PartDigest(Value):
+    """One part of a product: digests of its data and of what its header means; bytes of data."""
+
+    name: str
+    data: str
+    header: str | None = None
+    size: int
+
+
+class ProductEntry(Value):
+    """A file that the step made.
+
+    ``path`` is relative to where its products were put. ``content`` is one
+    digest for all its data, ``parts`` are part by part; neither counts
+    records of ours. ``checksum`` and ``size`` are of the file as the program
+    left it.
+    """
+
+    name: str
+    path: str
+    volume: str | None = None
+    media_type: str | None = None
+    size: int | None = None
+    checksum: Checksum | None = None
+    content: str | None = None
+    parts: tuple[PartDigest, ...] = ()
+
+
+class Link(Value):
+    """The earlier record that a request was taken from, and what was changed.
+
+    ``patch`` (RFC 6902) leads from the old request to the new one, but for
+    the inputs' checksums, which are the old record's where ``pinned`` is true.
+    """
+
+    record: str
+    verb: Verb
+    session: str | None = None
+    request: str | None = None
+    products: tuple[str, ...] = ()
+    patch: tuple[dict[str, Any], ...] = ()
+    pinned: bool | None = None

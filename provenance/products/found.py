@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a product says about itself, and whether its content is still that."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+
+class Binding(StrEnum):
+    """How far a record and the content it is found with belong together.
+
+    STALE: what was recorded is here, and was edited or added to since: other
+    keywords in a header, an HDU more, a header that points to another
+    record. TAMPERED: data are not those that were recorded, or are gone, or
+    the record is not the one that its digest names; nobody declared that.
+    UNCHECKED: nobody looked.
+    """
+
+    BOUND = "BOUND"
+    UNCHECKED = "UNCHECKED"
+    STALE = "STALE"
+    TAMPERED = "TAMPERED"
+
+
+_GRAVITY = tuple(Binding)
+
+
+def worst(bindings: Sequence[Binding]) -> Binding:
+    """Return the gravest of the bindings."""
+    return max(bindings, key=_GRAVITY.index, default=Binding.UNCHECKED)
+
+
+class Rung(StrEnum):
+    """Where a record was found, the surest place first."""
+
+    EMBEDDED = "embedded"
+    SIDECAR = "sidecar"
+
+
+class Part(NamedTuple):
+    """One part of a file's content: an HDU, or the whole file.
+
+    ``data`` and ``header`` are digests. A header's digest covers what it
+    means, not how it is written. ``size`` is in bytes.
+    """
+
+    name: str
+    data: str
+    header: str | None
+    size: int
+
+
+class PartState(NamedTuple):
+    """One part, and what became of it since it was recorded."""
+
+    name: str
+    binding: Binding
+    reason: str = ""
+
+
+class Embedded(NamedTuple):
+    """The document that a file carries, unread, and where in the file it is.
+
+    ``pointer`` is the record's digest as written beside the document;
+    ``signpost`` as written where it survives the loss of the document.
+    """
+
+    document: str
+    place: str
+    pointer: str | None
+    signpost: str | None
+    product: int | None = None
+
+
+class Found(NamedTuple):
+    """A record as found with a file; as plain JSON, so that reading needs no model.
+
+    ``product`` is the record's entry about this very file, by its name when
+    it was recorded. ``faults`` says what is wrong with the record itself.
+    """
+
+    path: str
+    record: dict[str, Any]
+    text: str
+    digest: str
+    product: dict[str, Any] | None
+    rung: Rung
+    place: str
+    parts: tuple[PartState, ...] = ()
+    faults: tuple[PartState, ...] = ()
+
+    @property
+    def binding(self) -> Binding:
+        """The gravest binding of all parts and of the record itself."""
+        return worst([state.binding for state in (*self.parts, *self.faults)])
+
+
+def judged(recorded: Sequence[Mapping[str, Any]], present: Sequence[Part]) -> tuple[PartState, ...]:
+    """Compare the parts of a file with those recorded, by name; extra ones come last."""
+    here = {part.name: part for part in present}
+    names = {str(part.get("name", "")) for part in recorded}
+    known = [_judged(part, here.get(str(part.get("name", "")))) for part in recorded]
+    added = [
+        PartState(part.name, Binding.STALE, "added since the record was made")
+        for part in present
+        if part.name not in names
+    ]
+    return (*known, *added)
+
+
+def _judged(recorded: Mapping[str, Any], part: Part | None) -> PartState:
+    if part is None:
+        return PartState(str(recorded.get("name", "")), Binding.TAMPERED, "recorded, but not in the file")
+    if part.data != recorded.get("data"):
+        return PartState(part.name, Binding.TAMPERED, "the data are not those recorded")
+    if part.header != recorded.get("header"):
+        return PartState(part.name, Binding.STALE, "the header was edited since; the data are as recorded")
+    return PartState(part.name, Binding.BOUND)

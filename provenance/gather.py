@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run worked on and what it made, with digests, as far as it can be seen from here."""
+
+import mimetypes
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from eb_prefect.model.compute import VolumeMount
+from eb_prefect.model.data import Data, SkaoData
+from eb_prefect.model.parts import Checksum
+from eb_prefect.model.session import Product
+from eb_prefect.model.steprun import StepRun
+from provenance.canonical import ni_of_hex
+from provenance.errors import MalformedRecordError, NoRecordError, UnreadableProductError
+from provenance.parts import Input, Maker, PartDigest, ProductEntry
+from provenance.products import fits
+from provenance.products.extract import content_digest, content_parts, extract
+from provenance.products.found import Binding
+from provenance.store import Store
+
+
+class Gathered(NamedTuple):
+    """The entries of a record, what could not be told, and the files of products by name."""
+
+    entries: tuple[ProductEntry, ...]
+    missing: tuple[str, ...]
+    files: dict[str, Path]
+
+
+def local(location: str | None) -> Path | None:
+    """Return the path of a ``file`` URL on this machine; None for any other place."""
+    if location is None:
+        return None
+    parts = urlsplit(location)
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
+        return None
+    return Path(unquote(parts.path))
+
+
+def gathered(run: StepRun) -> Gathered:
+    """Return the products of a run that are files on this machine, digested."""
+    names = _names(run.session.products)
+    files: dict[str, Path] = {}
+    entries: list[ProductEntry] = []
+    missing: list[str] = []
+    for product, name in zip(run.session.products, names, strict=True):
+        path = local(product.location)
+        if path is None or not path.is_file():
+            missing.append(f"products[{name}].content")
+            entries.append(_entry(product, name))
+            continue
+        files[name] = path
+        entries.append(_digested(product, name, path))
+    return Gathered(tuple(entries), tuple(missing), files)
+
+
+def _names(products: tuple[Product, ...]) -> list[str]:
+    """Return a relative path for each; the volume's comes first where two would be the same."""
+    names = [product.name for product in products]
+    return [
+        name if names.count(name) == 1 else f"{(product.volume or '').strip('/')}/{name}".lstrip("/")
+        for product, name in zip(products, names, strict=True)
+    ]
+
+
+def _entry(product: Product, name: str) -> ProductEntry:
+    return ProductEntry(
+        name=name,
+        path=name,
+        volume=product.volume,
+        media_type=mimetypes.guess_type(name)[0],
+        size=product.size,
+        checksum=product.checksum,
+    )
+
+
+def _digested(product: Product, name: str, path: Path) -> ProductEntry:
+    parts = content_parts(path)
+    told = {
+        "content": content_digest(parts),
+        "parts": tuple(PartDigest(**part._asdict()) for part in parts),
+        "size": product.size if product.size is not None else path.stat().st_size,
+    }
+    if fits.is_fits(path) and not fits.is_compressed(path):
+        told["media_type"] = "application/fits"
+    return _entry(product, name).model_copy(update=told)
+
+
+def inputs(run: StepRun, store: Store) -> tuple[Input, ...]:
+    """Return the data resources of a run, and which step made each where that can be told."""
+    staged = {data.name: data for data in run.session.data}
+    mounts = _mounts(run)
+    return tuple(
+        _input(data, staged.get(data.name), mounts.get(data.name), store) for data in run.request.data
+    )
+
+
+def _mounts(run: StepRun) -> dict[str | None, str]:
+    volumes = (*(run.request.compute.volumes if run.request.compute else ()), *run.request.volumes)
+    return {
+        name: volume.path
+        for volume in volumes
+        if isinstance(volume, VolumeMount) and volume.path
+        for name in volume.resources
+    }
+
+
+def _input(data: Data, staged: Data | None, mount: str | None, store: Store) -> Input:
+    checksum = _checksum(staged) or _checksum(data)
+    location = getattr(data, "location", None)
+    maker, content = _maker(local(location), checksum, store)
+    return Input(
+        name=data.name or data.uuid or location or "data",
+        mount=mount,
+        location=location,
+        size=data.skao.datasize if isinstance(data, SkaoData) and data.skao else None,
+        checksum=checksum,
+        content=content,
+        made_by=maker,
+    )
+
+
+def _checksum(data: Data | None) -> Checksum | None:
+    if data is None or data.checksum is not None:
+        return data.checksum if data else None
+    return data.skao.checksum if isinstance(data, SkaoData) and data.skao else None
+
+
+def _maker(path: Path | None, checksum: Checksum | None, store: Store) -> tuple[Maker | None, str | None]:
+    """Ask the store by the digest of what was staged, then the file itself."""
+    if checksum and checksum.type == "sha-256" and checksum.value:
+        makers = store.by_content(ni_of_hex(checksum.value))
+        if makers:
+            made = store.find(makers[0].record).product(makers[0].product)
+            return makers[0], made.content if made else None
+    if path is None or not path.is_file():
+        return None, None
+    try:
+        found = extract(path)
+    except (NoRecordError, UnreadableProductError, MalformedRecordError):
+        return None, None
+    if found.binding is not Binding.BOUND or found.product is None:
+        return None, None
+    return Maker(record=found.digest, product=str(found.product.get("name"))), found.product.get("content")

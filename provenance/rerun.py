@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plan to run the step of a record again: as it was, changed, or on other data."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from eb_prefect.check import faults
+from eb_prefect.edit import patch_of, patched
+from eb_prefect.model.executable import DockerContainer
+from eb_prefect.model.parts import Checksum
+from eb_prefect.model.request import ExecutionRequest
+from provenance.canonical import canonical, ni
+from provenance.derive import derived
+from provenance.diff import Difference, differences, flat
+from provenance.errors import CanNotRerunError
+from provenance.gather import local
+from provenance.parts import Link, Verb
+from provenance.record import StepRecord
+from provenance.redact import REDACTED
+
+_NO_DIGEST = frozenset(("", "0000", None))
+
+
+class Plan(NamedTuple):
+    """What would run, how it differs from what ran, and what to think of first.
+
+    ``holes`` are what must be given before it can run at all. ``link`` is
+    for the new record.
+    """
+
+    verb: Verb
+    request: ExecutionRequest
+    patch: tuple[dict[str, Any], ...]
+    differences: tuple[Difference, ...]
+    warnings: tuple[str, ...]
+    holes: tuple[str, ...]
+    link: Link
+
+    def ready(self) -> ExecutionRequest:
+        """Return the request, if nothing is missing.
+
+        Raises
+        ------
+        CanNotRerunError
+            Something must be given first.
+        """
+        if self.holes:
+            raise CanNotRerunError(self.holes)
+        return self.request
+
+
+def plan(
+    record: StepRecord,
+    *,
+    settings: Iterable[str] = (),
+    inputs: Mapping[str, str] | None = None,
+    pinned: bool = True,
+) -> Plan:
+    """Return what running the step of a record again would be; runs nothing.
+
+    It is *repeat* without changes, *revise* with settings, and *apply* with
+    other data for inputs. A file with the content that was recorded is not
+    other data, wherever it is. Inputs that stay are ``pinned`` to the
+    checksums of the record, so a broker refuses what has changed since.
+
+    Raises
+    ------
+    InvalidEditError
+        A setting or an input does not fit the request.
+    InvalidRequestError
+        The changed request is none.
+    """
+    given = tuple(settings)
+    places = dict(inputs or {})
+    old, notes = (record.request, ()) if record.request else derived(record.session)
+    patch = patch_of(old, given, places)
+    changed = patched(old, patch)
+    verb = _verb(record, given, places)
+    request = _pinned(record, changed, places) if pinned else changed
+    return Plan(
+        verb=verb,
+        request=request,
+        patch=tuple(patch),
+        differences=differences(old.neutral(), request.neutral()),
+        warnings=(*notes, *_missing(record), *_inputs(record, places), *_images(request)),
+        holes=tuple(_holes(request)),
+        link=_link(record, old, verb, patch, pinned=pinned),
+    )
+
+
+def _verb(record: StepRecord, settings: tuple[str, ...], places: Mapping[str, str]) -> Verb:
+    recorded = {data.name: data.checksum for data in record.inputs}
+    if any(not _is_same(recorded.get(name), place) for name, place in places.items()):
+        return "apply"
+    return "revise" if settings else "repeat"
+
+
+def _is_same(checksum: Checksum | None, place: str) -> bool:
+    path = local(place) or Path(place)
+    return checksum is not None and path.is_file() and _sha256(path) == checksum.value
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _pinned(record: StepRecord, request: ExecutionRequest, places: Mapping[str, str]) -> ExecutionRequest:
+    known = {data.name: data.checksum for data in record.inputs if data.checksum and data.name not in places}
+    data = tuple(
+        one.model_copy(update={"checksum": known[one.name]})
+        if one.name in known and one.checksum is None
+        else one
+        for one in request.data
+    )
+    return request.model_copy(update={"data": data})
+
+
+def _link(
+    record: StepRecord, old: ExecutionRequest, verb: Verb, patch: list[dict[str, Any]], *, pinned: bool
+) -> Link:
+    return Link(
+        record=record.digest,
+        verb=verb,
+        session=record.session.uuid,
+        request=record.request_digest or ni(canonical(old.neutral())),
+        products=tuple(product.name for product in record.products),
+        patch=tuple(patch),
+        pinned=pinned,
+    )
+
+
+def _missing(record: StepRecord) -> list[str]:
+    return [f"{part}: not in the record" for part in record.missing]
+
+
+def _inputs(record: StepRecord, places: Mapping[str, str]) -> list[str]:
+    """Say which local inputs are gone, or are not what they were."""
+    told = []
+    for data in record.inputs:
+        path = local(data.location)
+        if path is None or data.name in places:
+            continue
+        if not path.is_file():
+            told.append(f"data[{data.name}]: {path} is not there; say where it is now")
+        elif data.checksum is None or data.checksum.type != "sha-256":
+            told.append(f"data[{data.name}]: nobody recorded a digest, so {path} may have changed")
+        elif _sha256(path) != data.checksum.value:
+            told.append(f"data[{data.name}]: {path} has changed since")
+    return told
+
+
+def _images(request: ExecutionRequest) -> list[str]:
+    program = request.executable
+    if isinstance(program, DockerContainer) and (program.image is None or program.image.digest in _NO_DIGEST):
+        return ["executable.image: it has no digest, so what runs may be another image of that name"]
+    return []
+
+
+def _holes(request: ExecutionRequest) -> list[str]:
+    hidden = [
+        f"{path}: it was secret, so it is not in the record; give it again"
+        for path, value in flat(request.neutral()).items()
+        if isinstance(value, str) and REDACTED in value
+    ]
+    return [*hidden, *map(str, faults(request))]

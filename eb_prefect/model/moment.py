@@ -107,7 +107,13 @@ def span_text(interval: Span) -> str:
     return f"{instant_text(interval.start)}/{duration_text(interval.length)}"
 
 
+def _written(given: Any) -> Any:
+    # pydantic takes numbers for seconds, which no broker does
+    return str(given) if isinstance(given, int | float) else given
+
+
 def _instant(given: Any) -> Any:
+    given = _written(given)
     return instant(given) if isinstance(given, str) else given
 
 
@@ -117,10 +123,12 @@ def _planned(given: Any) -> Any:
 
 
 def _duration(given: Any) -> Any:
+    given = _written(given)
     return duration(given) if isinstance(given, str) else given
 
 
 def _span(given: Any) -> Any:
+    given = _written(given)
     return span(given) if isinstance(given, str) else given
 
 

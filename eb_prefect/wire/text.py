@@ -19,6 +19,8 @@ from eb_prefect.wire.yamlevents import is_plain_text, yaml_value
 
 _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
+_UNSEEN = re.compile("[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
 Format = Literal["json", "yaml"]
 
 
@@ -122,8 +124,15 @@ class _QuotingDumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else None if is_plain_text(text) else "'"
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=_style(text))
+
+
+def _style(text: str) -> str | None:
+    if _UNSEEN.search(text):
+        return '"'  # the only style that escapes
+    if "\n" in text:
+        return "|"
+    return None if is_plain_text(text) else "'"
 
 
 _QuotingDumper.add_representer(str, _text)

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from eb_prefect.errors import UnreadableDocumentError
-from eb_prefect.wire.limits import MAX_DEPTH, MAX_NODES, real, whole
+from eb_prefect.wire.limits import MAX_DEPTH, MAX_DIGITS, MAX_NODES, real, whole
 
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _REAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
@@ -178,6 +178,8 @@ def _scalar(event: Any) -> Any:
         return written
     if written in _WORDS:
         return _WORDS[written]
+    if len(written) > MAX_DIGITS:  # a digest may have no letters, or only an e
+        return written
     if _WHOLE.fullmatch(written):
         return whole(written)
     if _REAL.fullmatch(written):

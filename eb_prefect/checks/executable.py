@@ -53,9 +53,8 @@ def _docker(container: DockerContainer) -> Iterator[Fault]:
     yield from _no_nul(container.command)
     for label in container.labels:
         if label.startswith(RESERVED_LABEL):
-            yield Fault(
-                f"executable.labels[{label!r}]", f"begins with {RESERVED_LABEL}, which is the broker's"
-            )
+            path = path_text(("executable", "labels", label))
+            yield Fault(path, f"begins with {RESERVED_LABEL}, which is the broker's")
 
 
 def _program(program: Program) -> Iterator[Fault]:

@@ -26,11 +26,13 @@ class Names(NamedTuple):
 
     data: frozenset[str]
     storage: frozenset[str]
+    all: frozenset[str]
 
 
 def names_of(request: ExecutionRequest) -> Names:
     """Return the names that the parts of a request may refer to."""
-    return Names(_names(request.data), _names(request.storage))
+    data, storage = _names(request.data), _names(request.storage)
+    return Names(data, storage, data | storage)
 
 
 def _names(parts: Iterable[Any]) -> frozenset[str]:
@@ -39,7 +41,9 @@ def _names(parts: Iterable[Any]) -> frozenset[str]:
 
 def no_such(name: str, names: frozenset[str], what: str) -> str:
     """Return that the name is nobody's, with the one that may have been meant."""
-    near = get_close_matches(name, names, 1) if len(names) <= _COMPARABLE else []
+    if len(names) > _COMPARABLE:
+        return f"names no {what}: {name!r}, among {len(names)} names"
+    near = get_close_matches(name, names, 1)
     if near:
         return f"names no {what}: {name!r}; did you mean {near[0]!r}?"
     some = ", ".join(sorted(names)[:_TELLABLE]) + (", ..." if len(names) > _TELLABLE else "")

@@ -40,8 +40,8 @@ def _volume(volume: Volume, names: Names, path: str) -> Iterator[Fault]:
         yield Fault(f"{path}.cardinality", reason)
     for n, resource in enumerate(volume.resources):
         at = f"{path}.resources[{n}]"
-        if resource not in names.data and resource not in names.storage:
-            yield Fault(at, no_such(resource, names.data | names.storage, "data or storage"))
+        if resource not in names.all:
+            yield Fault(at, no_such(resource, names.all, "data or storage"))
         elif volume.is_container and ("/" in resource or resource in ("", ".", "..")):
             yield Fault(at, f"is {resource!r}, no name for a file, which it would be in the volume")
 
@@ -51,15 +51,20 @@ def _path(path: str | None, at: str) -> Iterator[Fault]:
         yield Fault(at, "is missing; say where the volume appears, such as /input")
     elif not path.startswith("/") or ".." in PurePosixPath(path).parts or "\0" in path:
         yield Fault(at, f"is {path!r}; a volume is mounted at an absolute path without '..'")
-    elif PurePosixPath(path) == PurePosixPath("/"):
+    elif not _below_root(path):
         yield Fault(at, "is the root, which would hide the program itself")
 
 
+def _below_root(path: str) -> tuple[str, ...]:
+    # POSIX lets "//" be another root than "/"; here it is not
+    return PurePosixPath("/" + path.lstrip("/")).parts[1:]
+
+
 def _same_paths(volumes: Iterable[Volume]) -> Iterator[Fault]:
-    seen: dict[PurePosixPath, int] = {}
+    seen: dict[tuple[str, ...], int] = {}
     for n, volume in enumerate(volumes):
         if not isinstance(volume, VolumeMount) or not volume.path:
             continue
-        first = seen.setdefault(PurePosixPath(volume.path), n)
+        first = seen.setdefault(_below_root(volume.path), n)
         if first != n:
             yield Fault(f"compute.volumes[{n}].path", f"is that of compute.volumes[{first}] too")

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, NoReturn
 
 import click
 
-from eb_prefect.cli.source import FAULTS, document_argument, exit_code, lines, refuse, text_of
+from eb_prefect.cli.source import FAULTS, document_argument, exit_code, lines, name_of, refuse, text_of
 from eb_prefect.diagnosis import Diagnosis, diagnose
 from eb_prefect.errors import Fault, InvalidDocumentError
 from eb_prefect.wire.recognise import DocumentType
@@ -27,8 +27,8 @@ def check(document: BinaryIO, as_json: bool) -> None:  # noqa: FBT001 -- click's
     try:
         found = diagnose(text_of(document))
     except InvalidDocumentError as broken:
-        _refuse(document.name, broken, as_json=as_json)
-    click.echo(json.dumps(_object(found), indent=2) if as_json else _report(document.name, found))
+        _refuse(name_of(document), broken, as_json=as_json)
+    click.echo(json.dumps(_object(found), indent=2) if as_json else _report(name_of(document), found))
     if found.faults:
         raise SystemExit(FAULTS)
 

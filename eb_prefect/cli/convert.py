@@ -6,7 +6,7 @@ from typing import BinaryIO, NoReturn
 
 import click
 
-from eb_prefect.cli.source import NOT_EXPRESSIBLE, document_argument, lines, refuse, text_of
+from eb_prefect.cli.source import NOT_EXPRESSIBLE, document_argument, lines, name_of, refuse, text_of
 from eb_prefect.errors import Fault, InvalidDocumentError, NotExpressibleError
 from eb_prefect.wire.dialect import Dialect
 from eb_prefect.wire.document import Inspected, inspect
@@ -51,9 +51,9 @@ def convert(  # noqa: PLR0913 -- one argument an option is click's way
     try:
         written = _written(inspect(text), Dialect(dialect), style)
     except InvalidDocumentError as broken:
-        refuse(document.name, broken)
+        refuse(name_of(document), broken)
     except NotExpressibleError as gaps:
-        _explain(document.name, gaps, lossy=lossy)
+        _explain(name_of(document), gaps, lossy=lossy)
     for note in written.notes:
         click.echo(f"note: {note}", err=True)
     form = form or ("json" if text.lstrip()[:1] == b"{" else "yaml")

@@ -15,6 +15,12 @@ NOT_EXPRESSIBLE = 3
 document_argument = click.argument("document", type=click.File("rb"))
 
 
+def name_of(document: BinaryIO) -> str:
+    """Return what to call the document."""
+    name = getattr(document, "name", None)
+    return name if isinstance(name, str) and name != "<stdin>" else "standard input"
+
+
 def text_of(document: BinaryIO) -> bytes:
     """Return the bytes of the document, and not more than tell that it is too large."""
     return document.read(MAX_BYTES + 1)

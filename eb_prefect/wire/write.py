@@ -6,6 +6,7 @@ resource within compute, and a command.
 """
 
 import copy
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from eb_prefect.wire.gaps import Gap, components, gaps
 from eb_prefect.wire.recognise import DocumentType
 from eb_prefect.wire.volumes import mounts, named
 
+_WHOLE = re.compile(r"-?[0-9]{1,40}")
 _META = ("uuid", "name", "description", "url", "created", "modified", "messages", "options")
 _SESSION_KINDS = {
     Dialect.A: "session/execution-session-response",
@@ -83,8 +85,9 @@ def write(value: Value, what: DocumentType, dialect: Dialect, style: Style = PLA
 def write_update(update: Update, dialect: Dialect) -> dict[str, Any]:
     """Return the update as the dialect has it: A wraps it."""
     document = update.neutral()
-    if update.kind.endswith("integer-value-update") and update.value is not None:
-        document["value"] = int(update.value)
+    value = update.value or ""
+    if update.kind.endswith("integer-value-update") and _WHOLE.fullmatch(value):
+        document["value"] = int(value)
     if dialect is not Dialect.A:
         return {"kind": document.pop("kind")} | document
     return {"update": {"type": document.pop("kind")} | document}

@@ -8,7 +8,7 @@ import pytest
 
 from eb_prefect.errors import InvalidDocumentError, InvalidRequestError
 from eb_prefect.model.compute import SimpleCompute
-from eb_prefect.model.data import OtherData, SimpleData, SkaoData
+from eb_prefect.model.data import OtherData, SkaoData
 from eb_prefect.model.executable import DockerContainer, OtherExecutable
 from eb_prefect.model.phase import ComponentPhase, Phase
 from eb_prefect.model.session import Session

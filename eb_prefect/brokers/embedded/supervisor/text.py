@@ -23,7 +23,10 @@ Raises StopIteration or ValueError where there is none.
 
 
 def dumps(given: object) -> str:
-    """Return JSON of dictionaries, lists, tuples, strings, numbers, booleans and None."""
+    """Return JSON of dictionaries, lists, tuples, strings, numbers, booleans and None.
+
+    Keys become strings, as JSON has no others.
+    """
     if isinstance(given, str):
         return encode_basestring_ascii(given)
     if given is None:
@@ -31,7 +34,7 @@ def dumps(given: object) -> str:
     if isinstance(given, bool):
         return "true" if given else "false"
     if isinstance(given, dict):
-        return "{" + ", ".join(f"{dumps(key)}: {dumps(item)}" for key, item in given.items()) + "}"
+        return "{" + ", ".join(f"{dumps(str(key))}: {dumps(item)}" for key, item in given.items()) + "}"
     if isinstance(given, list | tuple):
         return "[" + ", ".join(map(dumps, given)) + "]"
     return repr(given)

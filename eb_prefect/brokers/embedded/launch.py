@@ -68,7 +68,8 @@ class Launch:
     ``failures`` explains exit codes that are the runtime's own, e.g. 125.
     ``keep`` are files, absolute path to product name, that are products too.
     ``cleanup`` is run after the end, however it ended, also by whoever finds
-    a lost session; it must succeed if there is nothing to clean.
+    a lost session, and before products are looked for; it must succeed if
+    there is nothing to clean.
     """
 
     argv: tuple[str, ...]

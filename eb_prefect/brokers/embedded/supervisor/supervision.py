@@ -31,6 +31,7 @@ class Supervision:
         self._watch = Watch(f"{plan.directory}/cancel")
         self._waiting = Waiting(plan, accepted)
         self._outcome: object = {}
+        self._is_clean = False
 
     def carry_on(self) -> None:
         """Do what is still to do, wherever an earlier supervisor was lost.
@@ -101,6 +102,7 @@ class Supervision:
         self._diary.enter(
             "RELEASING", ends=verdict.phase, part=verdict.part, text=verdict.text, outcome=outcome
         )
+        self._clean_up()
         return look_for_products(self._plan, self._diary, self._watch, verdict)
 
     def _finish(self, released: Released) -> None:
@@ -117,10 +119,11 @@ class Supervision:
         self._waiting.end()
 
     def _clean_up(self) -> None:
-        plan, watch = self._plan, self._watch
-        for command in plan.cleanup:
-            watch.stop = ""
+        """Run the commands for it, once and to their end: a container may have outlived its client."""
+        plan = self._plan
+        for command in () if self._is_clean else plan.cleanup:
             place = Place(plan.directory, plan.cpus)
             program = Program(command, plan.environment, (os.devnull, os.devnull), place)
             if not (program.wait_ready() or program.let_go()):
-                watch.over(program.pid, duration=_TIDY_SECONDS)
+                self._watch.outlast(program.pid, _TIDY_SECONDS)
+        self._is_clean = True

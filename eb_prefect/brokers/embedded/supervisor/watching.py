@@ -81,6 +81,14 @@ class Watch:
         self._end_the_rest()
         return status
 
+    def outlast(self, pid: int, seconds: float) -> None:
+        """Watch a child to its end though all is to stop; it is killed after ``seconds``."""
+        ends = time.monotonic() + seconds
+        while self._reap(pid) is None:
+            if time.monotonic() >= ends:
+                signal_all(descendants(os.getpid()), SIGKILL)
+            self.sleep(0.05)
+
     def _check(self, age: float, duration: float, memory: int) -> None:
         self.look()
         if duration and age >= duration:

@@ -121,11 +121,12 @@ def _run(command: list[str], plan: Plan, watch: Watch, cpus: list[int]) -> None:
     why = program.wait_ready() or program.let_go()
     status = watch.over(program.pid)
     if (why or status) and not watch.stop:
-        said = why or _last_line(errors) or f"it ended with wait status {status}"
+        said = why or last_line(errors) or f"it ended with wait status {status}"
         raise failed(EXECUTABLE, f"{' '.join(command[:2])} failed while preparing: {said}")
 
 
-def _last_line(path: str) -> str:
+def last_line(path: str) -> str:
+    """Return the last line that is not blank in the last 4 KiB of a file, empty for none."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.lseek(fd, max(os.fstat(fd).st_size - 4096, 0), os.SEEK_SET)

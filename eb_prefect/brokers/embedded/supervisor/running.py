@@ -8,7 +8,7 @@ from _signal import SIGKILL
 from .cgroup import MemoryGroup
 from .diary import Diary
 from .plan import Plan
-from .preparing import Prepared
+from .preparing import Prepared, last_line
 from .process import Place, Program
 from .system import PR_SET_CHILD_SUBREAPER, prctl
 from .text import instant
@@ -18,6 +18,7 @@ from .watching import Watch
 
 Ended = tuple[Verdict, dict[str, object]]
 _FULL = 1 << 20
+_WORDS = 500
 
 
 def run(plan: Plan, prepared: Prepared, diary: Diary, watch: Watch, cpus: list[int]) -> Ended:
@@ -96,6 +97,8 @@ def _judged(status: int, plan: Plan, watch: Watch, *, was_killed_for_memory: boo
     if was_killed_for_memory or watch.peak > plan.limit:
         return of_memory(plan.memory, watch.peak)
     verdict = of_status(status, plan.failures)
+    if verdict.phase == "FAILED" and (said := last_line(f"{plan.directory}/stderr")):
+        verdict.text += f"; its last words on stderr: {said[:_WORDS]}"
     room = os.statvfs(plan.directory)
     if verdict.phase == "FAILED" and room.f_bavail * room.f_frsize < _FULL:
         verdict.text += f"; the disk that holds {plan.directory} is full"

@@ -10,6 +10,7 @@ as a program does.
 
 import csv
 import io
+import os
 import shlex
 from collections.abc import Iterator, Sequence
 
@@ -23,6 +24,7 @@ from eb_prefect.brokers.embedded.runtime import (
     runtime_environment,
     usable_runtime,
 )
+from eb_prefect.brokers.embedded.supervisor.tree import MARK
 from eb_prefect.model.executable import DockerContainer, Image, Port
 from eb_prefect.model.parts import Message
 
@@ -77,19 +79,20 @@ def _engine(runtime: Runtime, container: DockerContainer, place: Place, images: 
     name = f"eb-{place.session}"
     create = (runtime.path, "create", "--name", name, *_create_options(runtime, container, place))
     attempts = tuple((*create, image, *container.command) for image in images)
-    gone = ("--ignore",) if runtime.name == "podman" else ()
+    remove = (runtime.path, "rm", "--force", *(("--ignore",) if runtime.name == "podman" else ()), name)
     return Launch(
         argv=(runtime.path, "start", "--attach", name),
         environment=runtime_environment(),
         uses_mounts=False,
-        prepare=(*_opened(place.binds), _first_of(attempts)),
+        # an earlier supervisor may have been lost after it had created the container
+        prepare=(*_opened(place.binds), remove, _first_of(attempts)),
         failures=_failures(place.memory),
-        cleanup=((runtime.path, "rm", "--force", *gone, name),),
+        cleanup=(remove, *_taken_back(runtime, place.binds)),
     )
 
 
 def _create_options(runtime: Runtime, container: DockerContainer, place: Place) -> Iterator[str]:
-    yield from ("--rm", "--network", "host", "--label", f"eb-prefect.session={place.session}")
+    yield from ("--network", "host", "--label", f"eb-prefect.session={place.session}")
     # a second copy of the streams is of no use, and without labels the files need no relabelling
     yield from ("--log-driver", "none", "--security-opt", "label=disable")
     yield from (
@@ -101,10 +104,12 @@ def _create_options(runtime: Runtime, container: DockerContainer, place: Place) 
         f"{place.memory}g",
     )
     if runtime.name == "podman":
-        yield from ("--stop-timeout", "2")
+        # not docker: its client loses the exit code of a container that a podman service removes
+        yield "--rm"
     for bind in place.binds:
         yield from ("--mount", _mount(bind))
-    for key, value in container.environment.items():
+    # by its mark a process is known to be the session's, also when nobody is left who started it
+    for key, value in {**container.environment, MARK: place.session}.items():
         yield from ("--env", f"{key}={value}")
     for key, value in container.labels.items():
         yield from ("--label", f"{key}={value}")
@@ -121,16 +126,28 @@ def _mount(bind: Bind) -> str:
 
 def _opened(binds: Sequence[Bind]) -> Iterator[tuple[str, ...]]:
     """Yield what lets a container that runs as another user write where it may."""
-    writable = [bind.source for bind in binds if not bind.read_only]
-    if writable:
-        yield ("chmod", "-R", "a+rwX", *writable)
+    if writable := _writable(binds):
+        yield _by_shell(("chmod", "-R", "a+rwX", *writable))
+
+
+def _taken_back(runtime: Runtime, binds: Sequence[Bind]) -> Iterator[tuple[str, ...]]:
+    """Yield what makes files of other users of a container this user's, where that is not root."""
+    writable = _writable(binds)
+    if writable and runtime.name == "podman" and os.geteuid() != 0:
+        yield (runtime.path, "unshare", "chown", "-R", "0:0", *writable)
+
+
+def _writable(binds: Sequence[Bind]) -> tuple[str, ...]:
+    return tuple(bind.source for bind in binds if not bind.read_only)
 
 
 def _first_of(attempts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     """Return one command that tries the others in order until one succeeds."""
-    if len(attempts) == 1:
-        return attempts[0]
-    return ("sh", "-c", " || ".join(map(shlex.join, attempts)))
+    return attempts[0] if len(attempts) == 1 else _by_shell(*attempts)
+
+
+def _by_shell(*alternatives: tuple[str, ...]) -> tuple[str, ...]:
+    return ("/bin/sh", "-c", " || ".join(map(shlex.join, alternatives)))
 
 
 def _failures(memory: int) -> dict[int, str]:
@@ -160,5 +177,5 @@ def _apptainer(runtime: Runtime, container: DockerContainer, place: Place, image
         },
         uses_mounts=False,
         prepare=(_first_of(pulls),),
-        cleanup=(("rm", "-f", file),),
+        cleanup=(_by_shell(("rm", "-f", file)),),
     )

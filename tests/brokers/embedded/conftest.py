@@ -46,3 +46,15 @@ def _images() -> Images:
 def _image(variable: str) -> Image:
     name, _, digest = os.environ[variable].partition("@")
     return Image(locations=(f"{name}:1",), digest=digest)
+
+
+GIVEN = "bias\nflat\nscience\n"
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> Path:
+    """A file to work on."""
+    path = tmp_path / "given" / "frames.txt"
+    path.parent.mkdir()
+    path.write_text(GIVEN)
+    return path

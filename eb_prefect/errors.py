@@ -9,6 +9,7 @@ EBError
 |-- NotExpressibleError       choose another dialect, or drop the field
 |-- NoOfferError              change the request: the broker said NO and why
 |-- OfferGoneError            ask for offers again
+|-- UnknownBrokerError        name another broker
 |-- BrokerUnavailableError    try again later
 |-- UnknownSessionError       the broker lost it: report, or start anew
 |-- DuplicateStepError        give each step of a flow run its own name
@@ -102,6 +103,15 @@ class OfferGoneError(EBError):
         self.session = session
         self.phase = phase
         super().__init__(f"offer {session} is {phase}, so it can't be accepted; ask for offers again")
+
+
+class UnknownBrokerError(EBError):
+    """No broker goes by that name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(f"there is no broker named {name!r}; there is {', '.join(self.known)}")
 
 
 class BrokerUnavailableError(EBError):

@@ -6,12 +6,14 @@ Prefect nor astropy.
 """
 
 import importlib
+import json
 import sys
-from importlib.metadata import entry_points
 
 import click
 
-from provenance.cli.exits import Exit, failure
+from eb_prefect.errors import EBError, InvalidDocumentError
+from provenance.cli.exits import Exit, exit_of
+from provenance.errors import ProvenanceError
 
 COMMANDS = {
     "cancel": ("provenance.cli.cancel:cancel", "End a session."),
@@ -19,7 +21,7 @@ COMMANDS = {
     "convert": ("eb_prefect.cli.convert:convert", "Write a document in another dialect."),
     "extract": ("provenance.cli.extract:extract", "Take the record out of a product."),
     "history": ("provenance.cli.history:history", "List the steps you ran."),
-    "lineage": ("provenance.cli.lineage:lineage", "Follow a product back to the data it came from."),
+    "lineage": ("provenance.cli.lineage:lineage", "Follow a product back to what it was made from."),
     "rerun": ("provenance.cli.rerun:rerun", "Run the step that made a product again."),
     "run": ("provenance.cli.run:run", "Run a request and record it in its products."),
     "show": ("provenance.cli.show:show", "Show how a product was made, and whether it is still that."),
@@ -27,28 +29,34 @@ COMMANDS = {
 
 
 class Commands(click.Group):
-    """Commands by name; those of other packages through the entry points ``eb.commands``."""
+    """Commands by name; other packages add theirs by entry points named ``eb.commands``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return all names, in order."""
-        return sorted([*COMMANDS, *(point.name for point in entry_points(group="eb.commands"))])
+        return sorted({**COMMANDS, **_added()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command's module and return the command."""
-        if cmd_name in COMMANDS:
-            module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-            command: click.Command = getattr(importlib.import_module(module), attribute)
-            return command
-        points = entry_points(group="eb.commands", name=cmd_name)
-        return next((point.load() for point in points), None)
+        target = COMMANDS[cmd_name][0] if cmd_name in COMMANDS else _added().get(cmd_name)
+        if target is None:
+            return None
+        module, _, attribute = target.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list without importing what it lists."""
-        helps = {name: text for name, (_, text) in COMMANDS.items()}
-        for point in entry_points(group="eb.commands"):
-            helps[point.name] = f"See eb {point.name} --help."
+        texts = {name: text for name, (_, text) in COMMANDS.items()}
+        texts |= {name: f"See eb {name} --help." for name in _added()}
         with formatter.section("Commands"):
-            formatter.write_dl(sorted(helps.items()))
+            formatter.write_dl(sorted(texts.items()))
+
+
+def _added() -> dict[str, str]:
+    # not at the top: looking through all installed packages takes longer than most commands
+    from importlib.metadata import entry_points  # noqa: PLC0415 -- see above
+
+    return {point.name: point.value for point in entry_points(group="eb.commands")}
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,16 +66,22 @@ def eb() -> None:
 
 
 def main() -> None:
-    """Run the command line; an error that its user can mend is one paragraph, not a traceback."""
+    """Run the command line; an error that its user can mend is a paragraph, not a traceback."""
     try:
-        eb(standalone_mode=False)
+        sys.exit(eb(standalone_mode=False) or Exit.DONE)
     except click.ClickException as wrong:
         wrong.show()
         sys.exit(wrong.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt, BrokenPipeError):
         sys.exit(Exit.INTERRUPTED)
-    except BrokenPipeError:
-        sys.exit(Exit.INTERRUPTED)
-    except failure.types() as known:
-        click.echo(f"eb: {known}", err=True)
-        sys.exit(failure.code(known))
+    except (EBError, ProvenanceError) as error:
+        _tell(error)
+        sys.exit(exit_of(error))
+
+
+def _tell(error: Exception) -> None:
+    click.echo(f"eb: {error}", err=True)
+    if "--json" in sys.argv:
+        told = {"type": type(error).__name__, "message": str(error)}
+        faults = [fault._asdict() for fault in error.faults] if isinstance(error, InvalidDocumentError) else []
+        click.echo(json.dumps({"error": {**told, "faults": faults}}))

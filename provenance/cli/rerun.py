@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`eb rerun`."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from provenance.cli.execute import Errand, ended_well, execute
+from provenance.cli.exits import Exit
+from provenance.cli.options import broker_option, edit_options, into_option, json_option, pairs
+from provenance.cli.plain import plain
+from provenance.products.attached import extract
+from provenance.record import read_record
+from provenance.rerun import Plan, plan
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@broker_option
+@edit_options
+@into_option
+@click.option("--yes", is_flag=True, help="Agree to run what is shown.")
+@json_option
+def rerun(  # noqa: PLR0913 -- one argument an option
+    file: Path,
+    broker: str,
+    settings: tuple[str, ...],
+    inputs: tuple[str, ...],
+    into: Path | None,
+    yes: bool,  # noqa: FBT001 -- click's way
+    as_json: bool,  # noqa: FBT001 -- click's way
+) -> None:
+    """Run the step that made FILE again: the same, with changes, or on other data.
+
+    What will run, and how it differs, is shown first. It came out of a file,
+    so a person has to agree: at the prompt or with --yes. Without consent
+    nothing is run and the command ends with 7.
+
+    Example: eb rerun catalogue.fits --set executable.environment.THRESHOLD=5 --yes
+    """
+    found = extract(file)
+    planned = plan(read_record(found.text, found.place), settings=settings, inputs=pairs(inputs))
+    click.echo("\n".join(_shown(str(file), planned)), err=True)
+    if not (yes or _agrees(as_json=as_json)):
+        raise SystemExit(Exit.CONSENT)
+    name = planned.request.name or found.record.get("name") or file.stem
+    captured = execute(planned.request, Errand(str(name), broker, into, as_json), based_on=planned.link)
+    raise SystemExit(ended_well(captured))
+
+
+def _agrees(*, as_json: bool) -> bool:
+    if as_json or not sys.stdin.isatty():
+        click.echo("nothing was run; add --yes to agree to the above", err=True)
+        return False
+    return click.confirm("Run it?", err=True)
+
+
+def _shown(file: str, planned: Plan) -> list[str]:
+    request = json.dumps(planned.request.neutral(), indent=2, ensure_ascii=True)
+    lines = [f"{plain(file)} asks to {planned.link.verb} this:", *(f"  {line}" for line in request.split("\n"))]
+    lines += [f"differs: {plain(text)}" for text in planned.differences] or ["differs: in nothing"]
+    return [*lines, *(f"warning: {plain(text)}" for text in planned.warnings)]

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`eb run`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from eb_prefect.check import faults
+from eb_prefect.edit import patch_of, patched
+from eb_prefect.errors import InvalidRequestError
+from eb_prefect.model.request import ExecutionRequest
+from eb_prefect.wire.document import read_request
+from provenance.cli.execute import Errand, ended_well, execute
+from provenance.cli.options import broker_option, edit_options, into_option, json_option, pairs
+
+
+@click.command()
+@click.argument("request", type=click.File("rb"))
+@broker_option
+@edit_options
+@into_option
+@click.option("--name", help="The step's name; the request's own otherwise.")
+@json_option
+def run(  # noqa: PLR0913 -- one argument an option
+    request: BinaryIO,
+    broker: str,
+    settings: tuple[str, ...],
+    inputs: tuple[str, ...],
+    into: Path | None,
+    name: str | None,
+    as_json: bool,  # noqa: FBT001 -- click's way
+) -> None:
+    """Run REQUEST (a file, or - for standard input) and record the step in its products.
+
+    Ends with 0 if the step COMPLETED, 1 if it FAILED or was CANCELLED, 3 if
+    the broker makes no offer. Called again after an interruption it goes on
+    with the same session.
+
+    Example: eb run smooth.yaml --input frame=m31.fits --set executable.environment.SIGMA=3
+    """
+    wanted = usable(edited(read_request(request.read()), settings, inputs))
+    title = name or wanted.name or Path(request.name).stem
+    captured = execute(wanted, Errand(title, broker, into, as_json))
+    raise SystemExit(ended_well(captured))
+
+
+def edited(request: ExecutionRequest, settings: Iterable[str], inputs: Iterable[str]) -> ExecutionRequest:
+    """Return the request with a person's changes."""
+    return patched(request, patch_of(request, settings, pairs(inputs)))
+
+
+def usable(request: ExecutionRequest) -> ExecutionRequest:
+    """Return the request if a broker could run it.
+
+    Raises
+    ------
+    InvalidRequestError
+        It has faults; all of them are told.
+    """
+    if found := faults(request):
+        raise InvalidRequestError("the request", found)
+    return request

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from provenance.errors import MalformedRecordError
-from provenance.products.attached import extract as found_in
+from provenance.products.extract import extract as found_in
 
 
 @click.command()

@@ -42,15 +42,30 @@ def edit_options(command: Command) -> Command:
 
 
 def pairs(given: Iterable[str]) -> dict[str, str]:
-    """Return NAME=VALUE texts as a mapping.
+    """Return the values of ``--input`` by name.
 
     Raises
     ------
     InvalidDocumentError
-        One of them has no ``=``; all such are told.
+        One of them is not NAME=FILE; all such are told.
     """
+    return _split(given, "--input", "NAME=FILE")
+
+
+def settings_of(given: Iterable[str]) -> dict[str, str]:
+    """Return the values of ``--where`` by path.
+
+    Raises
+    ------
+    InvalidDocumentError
+        One of them is not PATH=VALUE; all such are told.
+    """
+    return _split(given, "--where", "PATH=VALUE")
+
+
+def _split(given: Iterable[str], option: str, form: str) -> dict[str, str]:
     split = [text.partition("=") for text in given]
-    wrong = [Fault(name, "write it as NAME=FILE") for name, equals, value in split if not (equals and value)]
+    wrong = [Fault(name, f"write it as {form}") for name, equals, value in split if not (equals and value)]
     if wrong:
-        raise InvalidDocumentError("--input", wrong)
+        raise InvalidDocumentError(option, wrong)
     return {name: value for name, _, value in split}

@@ -11,7 +11,7 @@ from provenance.cli.execute import Errand, ended_well, execute
 from provenance.cli.exits import Exit
 from provenance.cli.options import broker_option, edit_options, into_option, json_option, pairs
 from provenance.cli.plain import plain
-from provenance.products.attached import extract
+from provenance.products.extract import extract
 from provenance.record import read_record
 from provenance.rerun import Plan, plan
 

@@ -10,7 +10,7 @@ import click
 
 from provenance.cli.exits import Exit
 from provenance.cli.plain import plain, short_digest, size_text
-from provenance.products.attached import extract
+from provenance.products.extract import extract
 from provenance.products.found import Binding, Found
 
 

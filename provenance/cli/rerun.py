@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`eb rerun`."""
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
+from eb_prefect.wire.text import to_text
 from provenance.cli.execute import Errand, ended_well, execute
 from provenance.cli.exits import Exit
 from provenance.cli.options import broker_option, edit_options, into_option, json_option, pairs
@@ -46,7 +46,8 @@ def rerun(  # noqa: PLR0913 -- one argument an option
     if not (yes or _agrees(as_json=as_json)):
         raise SystemExit(Exit.CONSENT)
     name = planned.request.name or found.record.get("name") or file.stem
-    captured = execute(planned.request, Errand(str(name), broker, into, as_json), based_on=planned.link)
+    errand = Errand(str(name), broker, into, as_json)
+    captured = execute(planned.ready(), errand, based_on=planned.link)
     raise SystemExit(ended_well(captured))
 
 
@@ -58,7 +59,14 @@ def _agrees(*, as_json: bool) -> bool:
 
 
 def _shown(file: str, planned: Plan) -> list[str]:
-    request = json.dumps(planned.request.neutral(), indent=2, ensure_ascii=True)
-    lines = [f"{plain(file)} asks to {planned.link.verb} this:", *(f"  {line}" for line in request.split("\n"))]
-    lines += [f"differs: {plain(text)}" for text in planned.differences] or ["differs: in nothing"]
+    request = to_text(planned.request.neutral(), "yaml").rstrip()
+    lines = [f"{plain(file)} asks to {planned.verb} this:"]
+    lines += [f"  {plain(line)}" for line in request.split("\n")]
+    lines += [f"differs: {plain(text)}" for text in _told(planned)] or ["differs: in nothing"]
     return [*lines, *(f"warning: {plain(text)}" for text in planned.warnings)]
+
+
+def _told(planned: Plan) -> list[str]:
+    """Return the differences, those of pins in a line each."""
+    pins = [f"data[{data.name}] is pinned to the content that was recorded" for data in planned.request.data if data.checksum]
+    return [text for text in map(str, planned.differences) if ".checksum." not in text] + pins

@@ -2,6 +2,7 @@
 """`eb show`, which starts quickly: it reads a record as plain JSON and needs no model."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def _executable(executable: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if "location" in executable:
         yield "location", plain(executable["location"])
     if command := _list(executable.get("command")):
-        yield "command", plain(" ".join(map(str, command)))
+        yield "command", plain(shlex.join(map(str, command)))
     for field in ("environment", "parameters"):
         for key, value in _mapping(executable.get(field)).items():
             yield "with", plain(f"{key}={value}")

@@ -14,16 +14,13 @@ EBError
 |-- UnknownSessionError       the broker lost it: report, or start anew
 |-- DuplicateStepError        give each step of a flow run its own name
 |-- StepTimeoutError          wait again, or cancel
-`-- StepEndedError            the session ended without success; the story is in ``run``
+`-- StepEndedError            the session ended without success (in `eb_prefect.ending`)
     |-- StepFailedError       read the reason and the logs, change the step
     `-- StepCancelledError    run the step again if that was not meant
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
-
-from eb_prefect.model.session import Session
-from eb_prefect.model.steprun import StepRun
 
 
 class Fault(NamedTuple):
@@ -150,31 +147,3 @@ class StepTimeoutError(EBError):
         super().__init__(
             f"session {session} is {phase} after {seconds:g} s; it goes on, wait again or cancel it"
         )
-
-
-class StepEndedError(EBError):
-    """A session ended without success; ``run`` is its story, so that it can be recorded."""
-
-    def __init__(self, run: StepRun) -> None:
-        self.run = run
-        session = run.session
-        said = "; ".join([f"step {run.name!r} {session.phase}", *_reasons(session)])
-        super().__init__(f"{said} (session {session.uuid} of {run.broker.name})")
-
-
-class StepFailedError(StepEndedError):
-    """A session that failed, or that the broker gave up."""
-
-
-class StepCancelledError(StepEndedError):
-    """A session that somebody cancelled."""
-
-
-def _reasons(session: Session) -> list[str]:
-    said = [message.text for message in session.messages if message.level in (None, "ERROR")]
-    outcome = session.outcome
-    if said or outcome is None:
-        return said
-    if outcome.signal is not None:
-        return [f"signal {outcome.signal} ended it"]
-    return [f"it exited {outcome.exit_code}"] if outcome.exit_code else []

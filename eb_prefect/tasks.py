@@ -19,7 +19,8 @@ from prefect.states import Cancelled, Running
 from prefect.utilities.engine import emit_task_run_state_change_event
 
 from eb_prefect.brokers.protocol import Broker
-from eb_prefect.errors import DuplicateStepError, StepCancelledError, StepFailedError
+from eb_prefect.ending import StepCancelledError, StepFailedError
+from eb_prefect.errors import DuplicateStepError
 from eb_prefect.model.moment import instant_text
 from eb_prefect.model.phase import FINAL, Phase
 from eb_prefect.model.request import ExecutionRequest

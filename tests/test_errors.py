@@ -3,14 +3,8 @@ import pickle
 
 import pytest
 
-from eb_prefect.errors import (
-    EBError,
-    Fault,
-    InvalidRequestError,
-    NoOfferError,
-    StepFailedError,
-    StepTimeoutError,
-)
+from eb_prefect.ending import StepFailedError
+from eb_prefect.errors import EBError, Fault, InvalidRequestError, NoOfferError, StepTimeoutError
 from eb_prefect.model.parts import Message
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import OfferSet, Outcome, Session

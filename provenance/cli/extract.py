@@ -20,7 +20,7 @@ from provenance.products.extract import extract as found_in
     help="The whole record, the request to send again, or the final session.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print it with its digest and binding as one object.")
-def extract(file: Path, part: str, as_json: bool) -> None:  # noqa: FBT001 -- click's way
+def extract(file: Path, part: str, as_json: bool) -> None:
     """Take the record of the step that made FILE out of it.
 
     The record comes in its canonical text (RFC 8785), so that its SHA-256 is

@@ -29,7 +29,7 @@ def history(
     phase: str | None,
     settings: tuple[str, ...],
     limit: int,
-    as_json: bool,  # noqa: FBT001 -- click's way
+    as_json: bool,
 ) -> None:
     """List the steps that were recorded here, newest first.
 

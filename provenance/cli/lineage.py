@@ -21,7 +21,7 @@ _NOTHING = Lineage((), (), ())
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
-def lineage(file: Path, as_json: bool) -> None:  # noqa: FBT001 -- click's way
+def lineage(file: Path, as_json: bool) -> None:
     """Follow FILE back, step by step, to the data it was made from.
 
     The file's own record gives the last step; those before it are known

@@ -83,5 +83,7 @@ def _tell(error: Exception) -> None:
     click.echo(f"eb: {error}", err=True)
     if "--json" in sys.argv:
         told = {"type": type(error).__name__, "message": str(error)}
-        faults = [fault._asdict() for fault in error.faults] if isinstance(error, InvalidDocumentError) else []
+        faults = (
+            [fault._asdict() for fault in error.faults] if isinstance(error, InvalidDocumentError) else []
+        )
         click.echo(json.dumps({"error": {**told, "faults": faults}}))

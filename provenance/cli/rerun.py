@@ -23,14 +23,14 @@ from provenance.rerun import Plan, plan
 @into_option
 @click.option("--yes", is_flag=True, help="Agree to run what is shown.")
 @json_option
-def rerun(  # noqa: PLR0913 -- one argument an option
+def rerun(
     file: Path,
     broker: str,
     settings: tuple[str, ...],
     inputs: tuple[str, ...],
     into: Path | None,
-    yes: bool,  # noqa: FBT001 -- click's way
-    as_json: bool,  # noqa: FBT001 -- click's way
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Run the step that made FILE again: the same, with changes, or on other data.
 
@@ -68,5 +68,9 @@ def _shown(file: str, planned: Plan) -> list[str]:
 
 def _told(planned: Plan) -> list[str]:
     """Return the differences, those of pins in a line each."""
-    pins = [f"data[{data.name}] is pinned to the content that was recorded" for data in planned.request.data if data.checksum]
+    pins = [
+        f"data[{data.name}] is pinned to the content that was recorded"
+        for data in planned.request.data
+        if data.checksum
+    ]
     return [text for text in map(str, planned.differences) if ".checksum." not in text] + pins

@@ -23,14 +23,14 @@ from provenance.cli.options import broker_option, edit_options, into_option, jso
 @into_option
 @click.option("--name", help="The step's name; the request's own otherwise.")
 @json_option
-def run(  # noqa: PLR0913 -- one argument an option
+def run(
     request: BinaryIO,
     broker: str,
     settings: tuple[str, ...],
     inputs: tuple[str, ...],
     into: Path | None,
     name: str | None,
-    as_json: bool,  # noqa: FBT001 -- click's way
+    as_json: bool,
 ) -> None:
     """Run REQUEST (a file, or - for standard input) and record the step in its products.
 

@@ -18,7 +18,7 @@ from provenance.products.found import Binding, Found
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def show(file: Path, as_json: bool) -> None:  # noqa: FBT001 -- click's way
+def show(file: Path, as_json: bool) -> None:
     """Show how FILE was made, and whether it is still what was recorded.
 
     Needs nothing but the file. Ends with 6 if data were changed since.
@@ -90,7 +90,10 @@ def _executable(executable: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "kind", plain(executable.get("kind", "not known"))
     image = _mapping(executable.get("image"))
     if image:
-        yield "image", plain(f"{', '.join(map(str, _list(image.get('locations'))))} {image.get('digest', '')}")
+        yield (
+            "image",
+            plain(f"{', '.join(map(str, _list(image.get('locations'))))} {image.get('digest', '')}"),
+        )
     if "location" in executable:
         yield "location", plain(executable["location"])
     if command := _list(executable.get("command")):

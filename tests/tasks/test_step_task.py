@@ -14,7 +14,8 @@ from prefect.client.schemas.filters import FlowRunFilter, LogFilter, LogFilterFl
 from prefect.client.schemas.objects import TERMINAL_STATES
 from prefect.runtime import flow_run
 
-from eb_prefect.errors import DuplicateStepError, StepCancelledError, StepFailedError
+from eb_prefect.ending import StepCancelledError, StepFailedError
+from eb_prefect.errors import DuplicateStepError
 from eb_prefect.journal import Journal
 from eb_prefect.model.executable import Program
 from eb_prefect.model.request import ExecutionRequest

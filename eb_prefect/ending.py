@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Errors that carry the story of a step which ended without success.
+
+Apart from `eb_prefect.errors`, so that a command that starts quickly can name
+its errors without loading the model.
+"""
+
+from eb_prefect.errors import EBError
+from eb_prefect.model.session import Session
+from eb_prefect.model.steprun import StepRun
+
+
+class StepEndedError(EBError):
+    """A session ended without success; ``run`` is its story, so that it can be recorded."""
+
+    def __init__(self, run: StepRun) -> None:
+        self.run = run
+        session = run.session
+        said = "; ".join([f"step {run.name!r} {session.phase}", *_reasons(session)])
+        super().__init__(f"{said} (session {session.uuid} of {run.broker.name})")
+
+
+class StepFailedError(StepEndedError):
+    """A session that failed, or that the broker gave up."""
+
+
+class StepCancelledError(StepEndedError):
+    """A session that somebody cancelled."""
+
+
+def _reasons(session: Session) -> list[str]:
+    said = [message.text for message in session.messages if message.level in (None, "ERROR")]
+    outcome = session.outcome
+    if said or outcome is None:
+        return said
+    if outcome.signal is not None:
+        return [f"signal {outcome.signal} ended it"]
+    return [f"it exited {outcome.exit_code}"] if outcome.exit_code else []

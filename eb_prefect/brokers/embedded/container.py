@@ -6,6 +6,11 @@ The container is created while the session is PREPARING, started as the
 program of the session, and has its name from the session, so that it is found
 and removed however the session ends. It shares the network of this machine,
 as a program does.
+
+Memory is measured by looking at the container's processes while they run, so
+it is absent for those that take less than a moment. Time is that of all
+processes, about a tenth of a second of it the runtime's own. Containers of
+docker belong to its daemon, and neither is known.
 """
 
 import csv
@@ -84,6 +89,7 @@ def _engine(runtime: Runtime, container: DockerContainer, place: Place, images: 
         argv=(runtime.path, "start", "--attach", name),
         environment=runtime_environment(),
         uses_mounts=False,
+        counts="inside" if runtime.name == "podman" else "none",
         # an earlier supervisor may have been lost after it had created the container
         prepare=(*_opened(place.binds), remove, _first_of(attempts)),
         failures=_failures(place.memory),
@@ -176,6 +182,7 @@ def _apptainer(runtime: Runtime, container: DockerContainer, place: Place, image
             **{f"APPTAINERENV_{key}": value for key, value in container.environment.items()},
         },
         uses_mounts=False,
+        counts="inside",
         prepare=(_first_of(pulls),),
         cleanup=(_by_shell(("rm", "-f", file)),),
     )

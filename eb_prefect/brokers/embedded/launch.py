@@ -8,6 +8,7 @@ carried out later by the supervisor, which knows nothing of kinds.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,10 @@ class Launch:
     first, then ``prepare`` is run in order; what of it exits other than 0 makes
     the session FAILED with the last line of its stderr.
     ``failures`` explains exit codes that are the runtime's own, e.g. 125.
+    ``counts`` says whose memory is the session's: that of all processes that
+    come from ``argv``; of those ``inside`` a container only, as the runtime's
+    own are no part of it; or of ``none``, and no time either, because a
+    daemon runs them and nothing is known.
     ``keep`` are files, absolute path to product name, that are products too.
     ``cleanup`` is run after the end, however it ended, also by whoever finds
     a lost session, and before products are looked for; it must succeed if
@@ -79,5 +84,6 @@ class Launch:
     files: Mapping[str, str] = field(default_factory=dict)
     prepare: tuple[tuple[str, ...], ...] = ()
     failures: Mapping[int, str] = field(default_factory=dict)
+    counts: Literal["all", "inside", "none"] = "all"
     keep: Mapping[str, str] = field(default_factory=dict)
     cleanup: tuple[tuple[str, ...], ...] = ()

@@ -64,11 +64,19 @@ def test_a_session_tells_exit_code_streams_and_image(images: Images, given: Path
 
 @needs_podman
 def test_the_time_and_memory_of_a_container_are_measured(images: Images, given: Path, tmp_path: Path) -> None:
-    text = "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; dd if=/dev/zero of=/dev/null bs=200M count=2"
+    text = "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; dd if=/dev/zero of=/dev/null bs=200M count=9"
     session = run(tmp_path, request(shell(images.plain, text), given))
     assert session.phase == "COMPLETED", said(session)
     assert session.outcome.cpu_seconds > 0.3
-    assert session.outcome.peak_memory > 200 * 2**20
+    assert 200 * 2**20 < session.outcome.peak_memory < 220 * 2**20
+
+
+@needs_podman
+def test_the_memory_of_the_runtime_is_not_that_of_the_container(
+    images: Images, given: Path, tmp_path: Path
+) -> None:
+    session = run(tmp_path, request(shell(images.plain, "sleep 0.5"), given))
+    assert 0 < session.outcome.peak_memory < 20 * 2**20
 
 
 @needs_podman

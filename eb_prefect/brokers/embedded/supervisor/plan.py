@@ -61,6 +61,7 @@ class Plan:
         self.files: dict[str, str] = launch["files"]
         self.prepare: list[list[str]] = launch["prepare"]
         self.failures: dict[str, str] = launch["failures"]
+        self.counts: str = launch["counts"]
         self.keep: dict[str, str] = launch["keep"]
         self.cleanup: list[list[str]] = launch["cleanup"]
 

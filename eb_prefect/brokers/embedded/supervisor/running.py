@@ -38,6 +38,7 @@ def run(plan: Plan, prepared: Prepared, diary: Diary, watch: Watch, cpus: list[i
     try:
         program = _ready(plan, prepared, watch, place)
         began = _let_go(program, plan, diary, watch)
+        watch.counts = plan.counts
         status = watch.over(program.pid, duration=plan.duration, memory=plan.limit)
         killed = group is not None and group.has_killed
     finally:
@@ -80,8 +81,8 @@ def _outcome(status: int, began: float, watch: Watch) -> dict[str, object]:
         **ended,
         "started": instant(began),
         "ended": instant(),
-        "cpu_seconds": round(watch.cpu, 6),
-        "peak_memory": watch.peak,
+        "cpu_seconds": round(watch.cpu, 6) if watch.counts != "none" else None,
+        "peak_memory": watch.peak or None,
         "nodes": [os.uname().nodename],
     }
 

@@ -98,6 +98,21 @@ def boot() -> str:
     return read("/proc/sys/kernel/random/boot_id").strip()
 
 
+def inside(pids: list[int]) -> list[int]:
+    """Return the processes that have a process table of their own, as those of a container have."""
+    ours = _table("self")
+    return [pid for pid in pids if _table(str(pid)) not in ("", ours)]
+
+
+def _table(pid: str) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    except PermissionError:  # another user's, as only a container's processes are
+        return "another"
+
+
 def signal_all(pids: list[int], signum: int) -> None:
     """Send a signal to each that still lives."""
     for pid in pids:

@@ -15,7 +15,7 @@ from _signal import (
     sigtimedwait,
 )
 
-from .tree import descendants, proportional, resident, signal_all
+from .tree import descendants, inside, proportional, resident, signal_all
 
 _SIGNALS = {SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1}
 _GRACE = 5.0
@@ -31,6 +31,7 @@ class Watch:
 
     ``stop`` is why everything is to end: `CANCELLED`, `TOLD` (a signal from
     the machine), `DURATION` or `MEMORY`; empty as long as nothing is.
+    ``counts`` says whose memory is measured, see `launch.Launch`.
     """
 
     def __init__(self, cancelled: str) -> None:
@@ -40,6 +41,7 @@ class Watch:
         self.stop = ""
         self.cpu = 0.0
         self.peak = 0
+        self.counts = "all"
         self.signal = 0
 
     def sleep(self, seconds: float) -> None:
@@ -94,6 +96,8 @@ class Watch:
         if duration and age >= duration:
             self.stop = self.stop or DURATION
         pids = descendants(os.getpid())
+        if self.counts != "all":
+            pids = inside(pids)
         used = resident(pids)
         if memory and used > memory:
             used = proportional(pids)
@@ -112,7 +116,8 @@ class Watch:
             if found == 0:
                 return status
             self.cpu += usage.ru_utime + usage.ru_stime
-            self.peak = max(self.peak, usage.ru_maxrss * 1024)
+            if self.counts == "all":
+                self.peak = max(self.peak, usage.ru_maxrss * 1024)
             if found == pid:
                 status = code
 

@@ -22,6 +22,8 @@ EBError
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+_SHOWN = 1000
+
 
 class Fault(NamedTuple):
     """One thing wrong with a document, and where."""
@@ -30,7 +32,10 @@ class Fault(NamedTuple):
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.path or '(document)'}: {self.reason}"
+        # what a document holds must not command the terminal that shows it, nor fill it
+        text = f"{self.path or '(document)'}: {self.reason}"
+        text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_SHOWN])
+        return text if len(text) < _SHOWN else f"{text}..."
 
 
 class EBError(Exception):

@@ -11,10 +11,10 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, PlainSerializer
 
-_FRACTION = re.compile(r"(\.\d{6})\d+")
+_FRACTION = re.compile(r"(\.[0-9]{6})[0-9]+")
 _DURATION = re.compile(
-    r"P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
-    r"(?:T(?=\d)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
+    r"P(?:(?P<weeks>[0-9]+)W)?(?:(?P<days>[0-9]+)D)?"
+    r"(?:T(?=[0-9])(?:(?P<hours>[0-9]+)H)?(?:(?P<minutes>[0-9]+)M)?(?:(?P<seconds>[0-9]+(?:\.[0-9]+)?)S)?)?"
 )
 _UNKNOWN_BEFORE = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -27,10 +27,13 @@ def instant(text: str) -> datetime:
     ValueError
         The text is no ISO 8601 instant with a zone.
     """
-    moment = datetime.fromisoformat(_FRACTION.sub(r"\1", text.strip()))
-    if moment.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone; write it as 2026-11-23T12:00:00Z")
-    return moment.astimezone(UTC)
+    try:
+        moment = datetime.fromisoformat(_FRACTION.sub(r"\1", text.strip()))
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is not an instant like 2026-11-23T12:00:00Z") from None
+    raise ValueError(f"{text!r} has no time zone; write it as 2026-11-23T12:00:00Z")
 
 
 def duration(text: str) -> timedelta:
@@ -90,16 +93,21 @@ def span(text: str) -> Span:
     left, slash, right = text.strip().partition("/")
     if not slash:
         raise ValueError(f"{text!r} is not an interval like 2026-11-23T12:00:00Z/PT2H")
-    if left.startswith("P"):
-        end, length = instant(right), duration(left)
-        return Span(end - length, length)
-    start = instant(left)
-    if right.startswith("P"):
-        return Span(start, duration(right))
-    length = instant(right) - start
-    if length < timedelta():
+    try:
+        start, end = _ends(left, right)
+    except OverflowError:
+        raise ValueError(f"{text!r} is longer than any calendar") from None
+    if end < start:
         raise ValueError(f"{text!r} ends before it starts")
-    return Span(start, length)
+    return Span(start, end - start)
+
+
+def _ends(left: str, right: str) -> tuple[datetime, datetime]:
+    if left.startswith("P"):
+        end = instant(right)
+        return end - duration(left), end
+    start = instant(left)
+    return start, start + duration(right) if right.startswith("P") else instant(right)
 
 
 def span_text(interval: Span) -> str:

@@ -76,25 +76,22 @@ def examine(model: type[V], document: Any) -> Examined[V]:
     faults: dict[Steps, Fault] = {}
     rest = document
     for _ in range(_ROUNDS):
-        wrong = _wrong(model, rest)
-        if not wrong:
-            break
+        found = _validated(model, rest)
+        if not isinstance(found, ValidationError):
+            return Examined(found, tuple(faults.values()))
+        wrong = [(_steps(error["loc"], rest), _reason(error)) for error in found.errors(include_url=False)]
         for steps, reason in wrong:
             if not any(steps[:n] in faults for n in range(len(steps) + 1)):
                 faults[steps] = Fault(path_text(steps), reason)
         rest = _without(rest, [steps for steps, _ in wrong])
-    value = None if wrong else model.model_validate(rest)
-    return Examined(value, tuple(faults.values()))
+    return Examined(None, tuple(faults.values()))
 
 
-def _wrong(model: type[Value], document: Any) -> list[tuple[Steps, str]]:
+def _validated(model: type[V], document: Any) -> V | ValidationError:
     try:
-        model.model_validate(document)
-    except ValidationError as broken:
-        return [
-            (_steps(error["loc"], document), _reason(error)) for error in broken.errors(include_url=False)
-        ]
-    return []
+        return model.model_validate(document)
+    except ValidationError as wrong:
+        return wrong
 
 
 def _steps(location: Steps, document: Any) -> Steps:

@@ -67,7 +67,7 @@ def _document_type(document: dict[str, Any]) -> tuple[DocumentType, str]:
     keys = document.keys()
     if isinstance(document.get("update"), dict) or ("path" in keys and keys & {"value", "delta"}):
         return DocumentType.UPDATE, "it sets a path"
-    if "error" in keys and not keys & _REQUEST_KEYS:
+    if "error" in keys and not keys & (_REQUEST_KEYS | _SESSION_KEYS):
         return DocumentType.SERVER_ERROR, "it has an error and no part of a request or session"
     if keys & {"result", "offers"}:
         return DocumentType.OFFER_SET, "it has a result or offers"

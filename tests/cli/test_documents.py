@@ -64,6 +64,15 @@ def test_a_missing_file_is_a_mistake_of_usage() -> None:
     assert eb_check("no-such-file.yaml").exit_code == 2
 
 
+def test_a_document_can_not_command_the_terminal() -> None:
+    text = (
+        r'{"executable": {"kind": "\u001b[2J", "\u001b]0;x\u0007": 1}, "compute": {"volumes": ["\u001b[1m"]}}'
+    )
+    result = eb_check("-", text=text)
+    assert "\x1b" not in result.stdout
+    assert r"\x1b[2J" in result.stdout
+
+
 def test_check_says_what_a_servers_error_is() -> None:
     result = eb_check(str(DOCUMENTS / "server-error.yaml"))
     assert result.exit_code == 0

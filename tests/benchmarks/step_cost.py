@@ -30,10 +30,10 @@ PEERS = ("datalad", "datalad-command", "aiida")
 
 def ours(frame: Path, steps: int) -> list[float]:
     from prefect import flow
-    from provenance.tasks import recorded_step_async
 
     from eb_prefect.brokers.embedded.broker import EmbeddedBroker
     from eb_prefect.model.request import ExecutionRequest
+    from provenance.tasks import recorded_step_async
 
     broker = EmbeddedBroker()
     request = ExecutionRequest.model_validate(

@@ -6,7 +6,7 @@ import socket
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from signal import SIGTERM
+from signal import SIGUSR1
 from uuid import UUID, uuid4
 
 from eb_prefect.brokers.embedded import offering
@@ -109,7 +109,7 @@ class EmbeddedBroker:
         decision = directory.decision() or self._take(directory, offer, first)
         if decision.phase is not Phase.ACCEPTED:
             raise OfferGoneError(session, decision.phase)
-        self._see_to(directory, decision, grace=0.0)
+        self._see_to(directory, offer, decision, grace=0.0)
         return self._look(directory, offer, first)
 
     def session(self, session: str) -> Session:
@@ -196,12 +196,12 @@ class EmbeddedBroker:
         entries = entries_of(directory.log())
         phase = phase_of(entries) or Phase.ACCEPTED
         if phase not in FINAL and not lives:
-            self._see_to(directory, decision, grace=_SUPERVISOR_STARTS_WITHIN)
+            self._see_to(directory, offer, decision, grace=_SUPERVISOR_STARTS_WITHIN)
         if phase is Phase.ACCEPTED and directory.is_queued:
             phase = Phase.WAITING
         return told(offer, entries, phase, directory.path)
 
-    def _see_to(self, directory: Directory, decision: Decision, *, grace: float) -> None:
+    def _see_to(self, directory: Directory, offer: Session, decision: Decision, *, grace: float) -> None:
         """Start the session's supervisor if it has none and needs one.
 
         Within ``grace`` seconds of a decision or a start it is left to come up.
@@ -213,9 +213,9 @@ class EmbeddedBroker:
             return
         place = str(self._home / "queue")
         has_started = phase in (Phase.PREPARING, Phase.RUNNING, Phase.RELEASING)
-        if not has_started and (
-            directory.age(decision) < grace or self._is_in_line(place, directory, decision)
-        ):
+        if not has_started and directory.age(decision) < grace:
+            return
+        if not has_started and not _starts_later(offer) and self._is_in_line(place, directory, decision):
             return
         self._wake(directory)
 
@@ -229,10 +229,16 @@ class EmbeddedBroker:
     def _wake(self, directory: Directory) -> None:
         """Let the supervisor look around, or start one."""
         if pid := directory.supervisor():
-            signal_all([pid], SIGTERM)
+            signal_all([pid], SIGUSR1)
         else:
             self._roused[directory.session] = time.monotonic()
             spawn(str(directory.path), supervisor_environment())
+
+
+def _starts_later(offer: Session) -> bool:
+    """Return whether the session is to start in the future: until then it stands in no queue."""
+    window = offer.schedule.available.start if offer.schedule and offer.schedule.available else None
+    return window is not None and window.start > datetime.now(UTC)
 
 
 def _is_uuid(text: str) -> bool:

@@ -8,6 +8,8 @@ from typing import Any
 
 from eb_prefect.brokers.embedded.broker import EmbeddedBroker
 from eb_prefect.model.request import ExecutionRequest
+from eb_prefect.model.session import Session
+from eb_prefect.testing.contract import finish, offered
 
 
 @dataclass(frozen=True)
@@ -79,3 +81,24 @@ def data(name: str, location: str, **more: Any) -> dict[str, Any]:
 
 def storage(name: str, **more: Any) -> dict[str, Any]:
     return {"kind": "storage/simple-storage-resource", "name": name, **more}
+
+
+def run(bench: EmbeddedBench, request: ExecutionRequest) -> Session:
+    """Run a request to its end."""
+    broker = bench.broker()
+    return finish(broker, offered(broker, request), bench)
+
+
+def texts(session: Session) -> str:
+    return "\n".join(message.text for message in session.messages)
+
+
+def reasons(bench: EmbeddedBench, request: ExecutionRequest) -> str:
+    """Return why the broker says NO."""
+    answer = bench.broker().request_offers(request)
+    assert answer.result == "NO"
+    return "\n".join(message.text for message in answer.messages)
+
+
+def stream(bench: EmbeddedBench, session: Session, name: str = "stdout") -> str:
+    return (bench.directory(session.uuid) / name).read_text()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from eb_prefect.model.executable import Image
+from tests.brokers.embedded.bench import EmbeddedBench
 
 SCRIPT = Path(__file__).parents[2] / "containers.sh"
 
@@ -58,3 +59,14 @@ def given(tmp_path: Path) -> Path:
     path.parent.mkdir()
     path.write_text(GIVEN)
     return path
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> EmbeddedBench:
+    return EmbeddedBench(tmp_path)
+
+
+@pytest.fixture(params=["mounted", "rewritten"])
+def either_bench(request: pytest.FixtureRequest, tmp_path: Path) -> EmbeddedBench:
+    """A bench that mounts volumes, and one that can't."""
+    return EmbeddedBench(tmp_path, may_mount=request.param == "mounted")

@@ -38,14 +38,13 @@ def run(plan: Plan, prepared: Prepared, diary: Diary, watch: Watch, cpus: list[i
     try:
         program = _ready(plan, prepared, watch, place)
         began = _let_go(program, plan, diary, watch)
-        watch.counts = plan.counts
+        watch.counts, watch.group = plan.counts, group
         status = watch.over(program.pid, duration=plan.duration, memory=plan.limit)
-        killed = group is not None and group.has_killed
     finally:
         prctl(PR_SET_CHILD_SUBREAPER, 0)
         if group is not None:
             group.remove()
-    return _judged(status, plan, watch, was_killed_for_memory=killed), _outcome(status, began, watch)
+    return _judged(status, plan, watch), _outcome(status, began, watch)
 
 
 def _ready(plan: Plan, prepared: Prepared, watch: Watch, place: Place) -> Program:
@@ -92,10 +91,10 @@ def stopped(plan: Plan, watch: Watch) -> Verdict:
     return of_stop(watch.stop, duration=plan.duration, memory=plan.memory, peak=watch.peak)
 
 
-def _judged(status: int, plan: Plan, watch: Watch, *, was_killed_for_memory: bool) -> Verdict:
+def _judged(status: int, plan: Plan, watch: Watch) -> Verdict:
     if watch.stop:
         return stopped(plan, watch)
-    if was_killed_for_memory or watch.peak > plan.limit:
+    if watch.peak > plan.limit:
         return of_memory(plan.memory, watch.peak)
     verdict = of_status(status, plan.failures)
     if verdict.phase == "FAILED" and (said := last_line(f"{plan.directory}/stderr")):

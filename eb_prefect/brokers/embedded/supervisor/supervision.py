@@ -63,11 +63,11 @@ class Supervision:
         if running := diary.entered("RUNNING"):
             return self._release(*self._lost(running))
         self._heed()
-        self._count_attempt()
         self._waiting.until_start(diary, watch)
         self._heed()
         self._waiting.until_served(diary, watch)
         self._heed()
+        self._count_attempt()
         cpus = self._waiting.cpus
         diary.enter("PREPARING", cpus=cpus)
         prepared = prepare(self._plan, diary, watch, cpus)

@@ -5,19 +5,18 @@ import os
 import time
 from _signal import (
     SIG_BLOCK,
-    SIGCHLD,
     SIGHUP,
     SIGINT,
     SIGKILL,
     SIGTERM,
-    SIGUSR1,
     pthread_sigmask,
     sigtimedwait,
 )
 
+from .cgroup import MemoryGroup
+from .spawn import SIGNALS
 from .tree import descendants, inside, proportional, resident, signal_all
 
-_SIGNALS = {SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1}
 _GRACE = 5.0
 _LEFTOVERS = 0.2
 CANCELLED = "cancelled"
@@ -31,22 +30,23 @@ class Watch:
 
     ``stop`` is why everything is to end: `CANCELLED`, `TOLD` (a signal from
     the machine), `DURATION` or `MEMORY`; empty as long as nothing is.
-    ``counts`` says whose memory is measured, see `launch.Launch`.
+    ``counts`` says whose memory is measured, see `launch.Launch`; the kernel
+    has an eye on that of ``group``, and may kill just one of its processes.
     """
 
     def __init__(self, cancelled: str) -> None:
-        pthread_sigmask(SIG_BLOCK, _SIGNALS)
+        pthread_sigmask(SIG_BLOCK, SIGNALS)
         self._cancelled = cancelled
         self._told = False
         self.stop = ""
         self.cpu = 0.0
         self.peak = 0
         self.counts = "all"
-        self.signal = 0
+        self.group: MemoryGroup | None = None
 
     def sleep(self, seconds: float) -> None:
         """Wait for a signal, at most so long, and look whether all is to stop."""
-        found = sigtimedwait(_SIGNALS, max(seconds, 0.0))
+        found = sigtimedwait(SIGNALS, max(seconds, 0.0))
         if found is not None and found.si_signo in (SIGHUP, SIGINT, SIGTERM):
             self._told = True
         self.look()
@@ -81,6 +81,8 @@ class Watch:
                 signal_all(descendants(os.getpid()), SIGKILL)
             self.sleep(_pause(age, duration, ending))
         self._end_the_rest()
+        if self.group is not None and self.group.has_killed:
+            self.stop = self.stop or MEMORY
         return status
 
     def outlast(self, pid: int, seconds: float) -> None:
@@ -104,6 +106,8 @@ class Watch:
             if used > memory:
                 self.stop = self.stop or MEMORY
         self.peak = max(self.peak, used)
+        if self.group is not None and self.group.has_killed:
+            self.stop = self.stop or MEMORY
 
     def _reap(self, pid: int) -> int | None:
         """Collect all children that ended; return the status of ``pid`` if it is one of them."""

@@ -45,9 +45,11 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list without importing what it lists."""
+        """Write the list without importing our own commands."""
         texts = {name: text for name, (_, text) in COMMANDS.items()}
-        texts |= {name: f"See eb {name} --help." for name in _added()}
+        for name in _added():
+            command = self.get_command(ctx, name)
+            texts[name] = command.get_short_help_str(limit=70) if command else ""
         with formatter.section("Commands"):
             formatter.write_dl(sorted(texts.items()))
 

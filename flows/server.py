@@ -56,7 +56,7 @@ def prefect_server(home: Path) -> Iterator[dict[str, str]]:
     log = home / "server.log"
     with log.open("w") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "flows.server", str(port)],
+            [sys.executable, "-P", "-m", "flows.server", str(port)],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=output,
@@ -149,7 +149,7 @@ def _serve(port: int) -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()  # returns when the parent is gone, for it never writes
+    os.read(0, 1)  # returns when the parent is gone, for it never writes
     os.kill(os.getpid(), signal.SIGTERM)
 
 

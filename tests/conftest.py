@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+# programs that tests start find the packages where the tests find them
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")])
+)
 
 
 @pytest.fixture(scope="session")

@@ -161,14 +161,14 @@ def _showing(name: str, task_run: TaskRun, also: OnChange) -> OnChange:
             # the server keeps what comes with a change of state, and a PATCH costs a round trip;
             # the engine itself tells the end, with the same name
             emit_task_run_state_change_event(task_run, task_run.state, Running(name=str(change.phase)))
-        logger.info(_line(session, change))
+        logger.info(_line(name, session, change))
         also(session, change)
 
     return show
 
 
-def _line(session: Session, change: PhaseChange) -> str:
-    line = f"{change.phase} at {instant_text(change.seen)}"
+def _line(name: str, session: Session, change: PhaseChange) -> str:
+    line = f"{name}: {change.phase} at {instant_text(change.seen)}"
     if change.after is not None:
         line += f" or at most {(change.seen - change.after).total_seconds():.3f} s before"
     return f"{line}, session {session.uuid}"

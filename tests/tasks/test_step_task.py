@@ -87,10 +87,12 @@ async def test_a_running_task_run_shows_its_phase(options: StepOptions) -> None:
     run = await watched()
     assert await ended_task_runs(run, 1) == {"sources: COMPLETED": "Completed"}
     end = time.monotonic() + 20
-    while not any("COMPLETED at" in line for line in await logs(run)) and time.monotonic() < end:
+    while not any("sources: COMPLETED at" in line for line in await logs(run)) and time.monotonic() < end:
         await asyncio.sleep(0.2)
     phases = [line.partition(" at 2")[0] for line in await logs(run) if ", session " in line]
-    assert sorted(phases) == ["COMPLETED", "OFFERED", "PREPARING", "RUNNING"]
+    assert sorted(phases) == [
+        f"sources: {phase}" for phase in ("COMPLETED", "OFFERED", "PREPARING", "RUNNING")
+    ]
 
 
 async def test_the_end_of_a_session_is_the_end_of_its_task_run(options: StepOptions) -> None:

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prefect tasks that run a step and record it in its products, in one go."""
+
+import asyncio
+from pathlib import Path
+from typing import NamedTuple
+
+from prefect.context import TaskRunContext
+from prefect.logging import get_run_logger
+
+from eb_prefect.brokers.protocol import Broker
+from eb_prefect.model.phase import AnyPhase
+from eb_prefect.model.request import ExecutionRequest
+from eb_prefect.model.steprun import StepRun
+from eb_prefect.model.value import Value
+from eb_prefect.step import StepOptions, run_step, run_step_async
+from eb_prefect.tasks import outcome, step_task, within_flow_run
+from provenance.capture import Captured, capture
+from provenance.parts import Link
+from provenance.store import Store
+
+
+class Recorded(Value):
+    """What the next step needs of a step that was recorded; small, and plain JSON when dumped.
+
+    ``record`` is the digest of its record, ``products`` are paths by name.
+    """
+
+    name: str
+    phase: AnyPhase
+    session: str
+    record: str
+    products: dict[str, str]
+
+
+class Keeping(NamedTuple):
+    """Where a step's record and products go.
+
+    The store is this user's by default, and products stay where the broker
+    left them unless ``into`` names a directory. ``based_on`` is what a rerun
+    says of the record that its request comes from.
+    """
+
+    store: Store | None = None
+    into: Path | None = None
+    based_on: Link | None = None
+
+
+_DEFAULT = StepOptions()
+_HERE = Keeping()
+
+
+@step_task
+def recorded_step(
+    broker: Broker,
+    request: ExecutionRequest,
+    *,
+    name: str,
+    keeping: Keeping = _HERE,
+    options: StepOptions = _DEFAULT,
+) -> Recorded:
+    """Run a request as one session, and put its record into its products and the store.
+
+    A step that failed or was cancelled is recorded before the error is
+    raised. Steps follow each other in Prefect's graph where the call says
+    ``wait_for=[earlier]``.
+
+    Raises
+    ------
+    EBError
+        Whatever `eb_prefect.tasks.step` raises.
+    ProvenanceError
+        The step ended and could not be recorded; a retry records it without
+        running it again.
+    """
+    run = run_step(broker, request, name=name, options=within_flow_run(name, options))
+    return outcome(run, _recorded(run, keeping))
+
+
+@step_task
+async def recorded_step_async(
+    broker: Broker,
+    request: ExecutionRequest,
+    *,
+    name: str,
+    keeping: Keeping = _HERE,
+    options: StepOptions = _DEFAULT,
+) -> Recorded:
+    """Do what `recorded_step` does, in an async flow; a thread reads and writes the products."""
+    run = await run_step_async(broker, request, name=name, options=within_flow_run(name, options))
+    return outcome(run, await asyncio.to_thread(_recorded, run, keeping))
+
+
+def _recorded(run: StepRun, keeping: Keeping) -> Recorded:
+    captured = capture(run, keeping.store or Store(), based_on=keeping.based_on, into=keeping.into)
+    record = captured.record
+    found = Recorded(
+        name=record.name,
+        phase=record.session.phase,
+        session=record.session.uuid,
+        record=record.digest,
+        products=_paths(captured),
+    )
+    if TaskRunContext.get() is not None:
+        get_run_logger().info(
+            "%s: recorded as %s, products: %s",
+            run.name,
+            found.record,
+            ", ".join(found.products.values()) or "none",
+        )
+    return found
+
+
+def _paths(captured: Captured) -> dict[str, str]:
+    """Return the paths by name; a product that is not a file here has none."""
+    names = sorted((entry.name for entry in captured.record.products), key=len, reverse=True)
+    paths = [str(path) for path in captured.products]
+    return {next(name for name in names if f"/{path}".endswith(f"/{name}")): path for path in paths}

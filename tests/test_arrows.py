@@ -39,7 +39,7 @@ MAY = (
 # which modules may import a library; the table is the list of doors
 DOORS = {
     "astropy": ("flows",),
-    "click": ("eb_prefect.cli", "provenance.cli", "flows.demo"),
+    "click": ("eb_prefect.cli", "provenance.cli", "flows.demo", "flows.sources"),
     "httpx": ("eb_prefect.brokers",),
     "jsonpatch": ("eb_prefect.edit",),
     "papermill": ("eb_prefect.brokers.embedded.notebook_runner",),

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from eb_prefect.brokers.embedded.broker import EmbeddedBroker
+from eb_prefect.check import faults
+from eb_prefect.edit import patch_of, patched
+from eb_prefect.model.executable import Program
+from eb_prefect.step import run_step
+from eb_prefect.wire.document import read_request
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+BRIGHTEST = "Sirius,-1.46\nCanopus,-0.74\nVega,0.03\n"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EB_HOME", str(tmp_path / "home"))
+
+
+def run(name: str, *words: str, says: str = "", **environment: str) -> str:
+    command = [sys.executable, str(EXAMPLES / name), *words]
+    ended = subprocess.run(
+        command, env={**os.environ, **environment}, input=says, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+@pytest.mark.parametrize("document", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
+def test_every_request_can_be_used(document: Path) -> None:
+    assert faults(read_request(document.read_text())) == ()
+
+
+@pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_every_script_is_short(script: Path) -> None:
+    assert len(script.read_text().splitlines()) <= 60
+
+
+@pytest.mark.parametrize("may_mount", [True, False], ids=["mounted", "rewritten"])
+@pytest.mark.parametrize("name", ["sort", "brightest"])
+def test_a_program_runs_with_and_without_mounts(tmp_path: Path, name: str, may_mount: bool) -> None:
+    request = read_request((EXAMPLES / f"{name}.yaml").read_text())
+    assert isinstance(request.executable, Program)
+    request = patched(request, patch_of(request, (), {"table": str(EXAMPLES / "stars.csv")}))
+    ended = run_step(EmbeddedBroker(tmp_path, may_mount=may_mount), request, name=name)
+    assert ended.session.phase == "COMPLETED", ended.session.messages
+    (product,) = ended.session.products
+    first = Path(product.location.removeprefix("file://")).read_text().splitlines()[0]
+    assert first == {"sort": "Sirius,-1.46", "brightest": "Rigel,0.13"}[name]
+
+
+def test_two_steps_make_a_product_that_runs_again(
+    tmp_path: Path, prefect_environment: dict[str, str]
+) -> None:
+    home = {"EB_HOME": str(tmp_path / "home")}
+    made = run("two_steps.py", str(tmp_path / "made"), **{**prefect_environment, **home}).strip()
+    assert Path(made).read_text() == BRIGHTEST
+    told = run("extract_and_rerun.py", made, "executable.environment.COUNT=1", says="y\n", **home)
+    assert f"{made} is BOUND" in told
+    assert "executable.environment.COUNT: '3' -> '1'" in told
+    again = told.rsplit("COMPLETED: ", 1)[1].strip()
+    assert Path(again).read_text() == "Sirius,-1.46\n"
+
+
+def test_a_rerun_needs_consent(tmp_path: Path, prefect_environment: dict[str, str]) -> None:
+    home = {"EB_HOME": str(tmp_path / "home")}
+    made = run("two_steps.py", str(tmp_path / "made"), **{**prefect_environment, **home}).strip()
+    assert "COMPLETED" not in run("extract_and_rerun.py", made, says="n\n", **home)

@@ -27,7 +27,7 @@ from eb_prefect.model.session import OfferSet, Session
 from eb_prefect.model.steprun import BrokerIdentity
 
 OFFER_LIFE = timedelta(minutes=5)
-_SUPERVISOR_STARTS_WITHIN = 1.0
+_SUPERVISOR_STARTS_WITHIN = 0.5
 _KEPT = 4096
 
 

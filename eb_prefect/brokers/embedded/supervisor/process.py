@@ -47,6 +47,7 @@ class Helper:
         self.pid = os.fork()
         if self.pid == 0:
             prctl(PR_SET_PDEATHSIG, SIGKILL)
+            pthread_sigmask(SIG_SETMASK, ())
             leave_by(lambda: self._do(work))
 
     def results(self) -> list[dict[str, object]]:

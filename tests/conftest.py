@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.containers import images
+
+__all__ = ["images"]
+
 # programs that tests start find the packages where the tests find them
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")])

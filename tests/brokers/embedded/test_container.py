@@ -15,8 +15,9 @@ from eb_prefect.brokers.embedded.launch import Bind, Place
 from eb_prefect.brokers.embedded.runtime import CHOICE
 from eb_prefect.model.executable import DockerContainer, Image, Program
 from eb_prefect.model.request import ExecutionRequest
-from tests.brokers.embedded.conftest import GIVEN, Images
+from tests.brokers.embedded.conftest import GIVEN
 from tests.brokers.embedded.steps import products, request, run, said
+from tests.containers import Images
 
 ENVIRONMENT = {"FRAMES": "/given/frames.txt", "MADE": "/made"}
 needs_podman = pytest.mark.container

@@ -1,12 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts of a record that no broker writes."""
 
+import re
 from typing import Any, Literal
 
 from eb_prefect.model.parts import Checksum
 from eb_prefect.model.value import Value
+from provenance.canonical import ni_of_hex
+
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 Verb = Literal["repeat", "revise", "apply"]
+
+
+def sha256_name(checksum: Checksum | None) -> str | None:
+    """Return ``ni:///sha-256;...`` for a checksum, if it is a SHA-256 in hexadecimal."""
+    if checksum is None or checksum.type not in ("sha-256", "sha256", "SHA-256") or checksum.value is None:
+        return None
+    return ni_of_hex(checksum.value) if _SHA256.fullmatch(checksum.value) else None
 
 
 class Raw(Value):
@@ -58,6 +69,11 @@ class Input(Value):
     checksum: Checksum | None = None
     content: str | None = None
     made_by: Maker | None = None
+
+    @property
+    def file(self) -> str | None:
+        """The name of the staged file by its content, where the checksum is a SHA-256."""
+        return sha256_name(self.checksum)
 
 
 class PartDigest(Value):

@@ -1,31 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """All records of this user, findable by digest, content, time and parameter."""
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, select
+from sqlalchemy import Connection, Engine, Select, Table, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import NullPool
 
 from eb_prefect.home import home
-from provenance import schema
-from provenance.canonical import ni_of_hex
+from provenance.database import opened, transaction
 from provenance.diff import flat
 from provenance.entries import ALL, Entry, Lineage, Wanted
 from provenance.errors import StoreError, UnknownRecordError
 from provenance.lineage import lineage
-from provenance.parts import Input, Maker
+from provenance.parts import Maker
 from provenance.record import StepRecord, read_record
 from provenance.schema import inputs, links, parameters, products, records, secrets, things
 
-_PATIENCE = 60  # seconds that a writer waits for the others
 _PARAMETERS = 64
 _VALUE_LIMIT = 1000
 
@@ -168,57 +163,11 @@ class Store:
     def _db(self, *, write: bool = False) -> Iterator[Connection]:
         try:
             if self._engine is None:
-                self._engine = _opened(self.path)
-            begins = "BEGIN IMMEDIATE" if write else "BEGIN"
-            with self._engine.connect().execution_options(eb_begins=begins) as db, db.begin():
+                self._engine = opened(self.path)
+            with transaction(self._engine, write=write) as db:
                 yield db
         except DatabaseError as reason:
             raise StoreError(self.path, str(reason.orig)) from reason
-
-
-def _opened(path: Path) -> Engine:
-    """Open the database, and make it first where it is not there."""
-    if not path.exists():
-        _made(path)
-    engine = _engine(path)
-    with engine.connect() as db:
-        version = db.exec_driver_sql("PRAGMA user_version").scalar_one()
-    if version != schema.VERSION:
-        engine.dispose()
-        raise StoreError(path, f"its version is {version}, and this program's {schema.VERSION}")
-    return engine
-
-
-def _made(path: Path) -> None:
-    """Make an empty database elsewhere and put it into place whole, so that processes can race."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = path.with_name(f".{path.name}.{uuid4().hex}")
-    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    engine = _engine(new, poolclass=NullPool)
-    with engine.connect() as db:
-        db.exec_driver_sql("PRAGMA journal_mode = WAL")
-        db.exec_driver_sql(f"PRAGMA user_version = {schema.VERSION}")
-        schema.metadata.create_all(db)
-    engine.dispose()
-    with suppress(FileExistsError):  # another process was faster
-        path.hardlink_to(new)
-    new.unlink()
-
-
-def _engine(path: Path, **options: Any) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _PATIENCE}, **options)
-
-    def connect(connection: Any, _: object) -> None:
-        # the driver must not begin transactions by itself: they start in begin(), and lock at once to write
-        connection.isolation_level = None
-
-    def begin(db: Connection) -> None:
-        if begins := db.get_execution_options().get("eb_begins"):
-            db.exec_driver_sql(begins)
-
-    event.listen(engine, "connect", connect)
-    event.listen(engine, "begin", begin)
-    return engine
 
 
 def _interned(db: Connection, names: Iterable[str]) -> dict[str, int]:
@@ -264,7 +213,7 @@ def _time(moment: datetime) -> str:
 
 def _index(db: Connection, number: int, record: StepRecord) -> None:
     """Keep what a record can be found by."""
-    files = {data.name: _file(data) for data in record.inputs}
+    files = {data.name: data.file for data in record.inputs}
     made_by = [data.made_by.record for data in record.inputs if data.made_by]
     contents = [product.content for product in record.products if product.content]
     based_on = [record.based_on.record] if record.based_on else []
@@ -290,11 +239,6 @@ def _index(db: Connection, number: int, record: StepRecord) -> None:
     up += [(number, file, "read") for file in unknown]
     up += [(at[one], number, "made") for one in contents]
     _insert(db, links, [{"child": child, "parent": parent, "kind": kind} for child, parent, kind in up])
-
-
-def _file(data: Input) -> str | None:
-    checksum = data.checksum
-    return ni_of_hex(checksum.value) if checksum and checksum.type == "sha-256" and checksum.value else None
 
 
 def _filtered(query: Select[Any], wanted: Wanted) -> Select[Any]:

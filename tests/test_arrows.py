@@ -48,7 +48,7 @@ DOORS = {
     "rfc8785": ("provenance.canonical",),
     "rich": ("provenance.cli", "flows.demo"),
     "sep": ("flows",),
-    "sqlalchemy": ("provenance.lineage", "provenance.schema", "provenance.store"),
+    "sqlalchemy": ("provenance.lineage", "provenance.schema", "provenance.store", "provenance.database"),
     "yaml": ("eb_prefect.wire", "eb_prefect.edit"),
 }
 

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The file behind the store: made whole, opened by many, locked only to write."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import NullPool
+
+from provenance import schema
+from provenance.errors import StoreError
+
+_PATIENCE = 60  # seconds that a writer waits for the others
+
+
+def opened(path: Path) -> Engine:
+    """Open the database, and make it first where it is not there.
+
+    Raises
+    ------
+    StoreError
+        It was made by another version of this program.
+    """
+    if not path.exists():
+        _made(path)
+    engine = _engine(path)
+    with engine.connect() as db:
+        version = db.exec_driver_sql("PRAGMA user_version").scalar_one()
+    if version != schema.VERSION:
+        engine.dispose()
+        raise StoreError(path, f"its version is {version}, and this program's {schema.VERSION}")
+    return engine
+
+
+def _made(path: Path) -> None:
+    """Make an empty database elsewhere and put it into place whole, so that processes can race."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = path.with_name(f".{path.name}.{uuid4().hex}")
+    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    engine = _engine(new, poolclass=NullPool)
+    with engine.connect() as db:
+        db.exec_driver_sql("PRAGMA journal_mode = WAL")
+        db.exec_driver_sql(f"PRAGMA user_version = {schema.VERSION}")
+        schema.metadata.create_all(db)
+    engine.dispose()
+    with suppress(FileExistsError):  # another process was faster
+        path.hardlink_to(new)
+    new.unlink()
+
+
+def _engine(path: Path, **options: Any) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _PATIENCE}, **options)
+
+    def connect(connection: Any, _: object) -> None:
+        # the driver must not begin transactions by itself: they start in begin(), and lock at once to write
+        connection.isolation_level = None
+
+    def begin(db: Connection) -> None:
+        if begins := db.get_execution_options().get("eb_begins"):
+            db.exec_driver_sql(begins)
+
+    event.listen(engine, "connect", connect)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+@contextmanager
+def transaction(engine: Engine, *, write: bool) -> Iterator[Connection]:
+    """Yield a connection for one transaction; one that writes has the lock from its start."""
+    begins = "BEGIN IMMEDIATE" if write else "BEGIN"
+    with engine.connect().execution_options(eb_begins=begins) as db, db.begin():
+        yield db

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from provenance.errors import CanNotAttachError
-from provenance.products import fits, sidecar
+from provenance.products import fits, fits_attach, sidecar
 from provenance.products.found import Rung
 from provenance.record import StepRecord
 from provenance.w3c import prov_json
@@ -52,7 +52,7 @@ def embed(path: Path, record: StepRecord, product: str) -> Attached:
     if fits.is_compressed(path):
         return Attached(Rung.SIDECAR, "", "nothing can be added to a compressed file")
     try:
-        done = fits.attach(path, _document(record, product), _label(record, product))
+        done = fits_attach.attach(path, _document(record, product), _label(record, product))
     except (CanNotAttachError, PermissionError) as reason:
         return Attached(Rung.SIDECAR, "", str(reason))
     note = "" if done.cards else "the first header has no room for cards that point to it"
@@ -63,6 +63,6 @@ def _document(record: StepRecord, product: str) -> bytes:
     return prov_json(record, carrier=product)
 
 
-def _label(record: StepRecord, product: str) -> fits.Label:
+def _label(record: StepRecord, product: str) -> fits_attach.Label:
     number = next(at for at, one in enumerate(record.products) if one.name == product)
-    return fits.Label(record.digest, record.products[number].content or "", number)
+    return fits_attach.Label(record.digest, record.products[number].content or "", number)

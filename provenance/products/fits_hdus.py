@@ -56,6 +56,12 @@ class HDU(NamedTuple):
         return self.said.get("XTENSION") in ("BINTABLE", "TABLE") and self.said.get("ZIMAGE") is not True
 
 
+def text_of(hdu: HDU, name: str) -> str | None:
+    """Return the value of a keyword where it is text."""
+    found = hdu.said.get(name)
+    return found if isinstance(found, str) else None
+
+
 class Torn(NamedTuple):
     """What follows the last HDU and is none: where it starts and how it begins."""
 

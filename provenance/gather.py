@@ -11,9 +11,8 @@ from eb_prefect.model.data import Data, SkaoData
 from eb_prefect.model.parts import Checksum
 from eb_prefect.model.session import Product
 from eb_prefect.model.steprun import StepRun
-from provenance.canonical import ni_of_hex
 from provenance.errors import MalformedRecordError, NoRecordError, UnreadableProductError
-from provenance.parts import Input, Maker, PartDigest, ProductEntry
+from provenance.parts import Input, Maker, PartDigest, ProductEntry, sha256_name
 from provenance.products import fits
 from provenance.products.extract import content_digest, content_parts, extract
 from provenance.products.found import Binding
@@ -46,13 +45,18 @@ def gathered(run: StepRun) -> Gathered:
     missing: list[str] = []
     for product, name in zip(run.session.products, names, strict=True):
         path = local(product.location)
-        if path is None or not path.is_file():
+        if path is None or not path.is_file() or not _is_below(name):
             missing.append(f"products[{name}].content")
             entries.append(_entry(product, name))
             continue
         files[name] = path
         entries.append(_digested(product, name, path))
     return Gathered(tuple(entries), tuple(missing), files)
+
+
+def _is_below(name: str) -> bool:
+    """Whether a broker's name for a product stays below the directory it is put in."""
+    return not name.startswith("/") and ".." not in name.split("/") and "\0" not in name
 
 
 def _names(products: tuple[Product, ...]) -> list[str]:
@@ -129,11 +133,10 @@ def _checksum(data: Data | None) -> Checksum | None:
 
 def _maker(path: Path | None, checksum: Checksum | None, store: Store) -> tuple[Maker | None, str | None]:
     """Ask the store by the digest of what was staged, then the file itself."""
-    if checksum and checksum.type == "sha-256" and checksum.value:
-        makers = store.by_content(ni_of_hex(checksum.value))
-        if makers:
-            made = store.find(makers[0].record).product(makers[0].product)
-            return makers[0], made.content if made else None
+    staged = sha256_name(checksum)
+    if staged and (makers := store.by_content(staged)):
+        made = store.find(makers[0].record).product(makers[0].product)
+        return makers[0], made.content if made else None
     if path is None or not path.is_file():
         return None, None
     try:

@@ -11,12 +11,12 @@ from eb_prefect.edit import patch_of, patched
 from eb_prefect.model.executable import DockerContainer
 from eb_prefect.model.parts import Checksum
 from eb_prefect.model.request import ExecutionRequest
-from provenance.canonical import canonical, ni
+from provenance.canonical import canonical, ni, ni_of_hex
 from provenance.derive import derived
 from provenance.diff import Difference, differences, flat
 from provenance.errors import CanNotRerunError
 from provenance.gather import local
-from provenance.parts import Link, Verb
+from provenance.parts import Link, Verb, sha256_name
 from provenance.record import StepRecord
 from provenance.redact import REDACTED
 
@@ -75,6 +75,7 @@ def plan(
     given = tuple(settings)
     places = dict(inputs or {})
     old, notes = (record.request, ()) if record.request else derived(record.session)
+    sent = record.request is not None
     patch = patch_of(old, given, places)
     changed = patched(old, patch)
     verb = _verb(record, given, places)
@@ -85,7 +86,7 @@ def plan(
         patch=tuple(patch),
         differences=differences(old.neutral(), request.neutral()),
         warnings=(*notes, *_missing(record), *_inputs(record, places), *_images(request)),
-        holes=tuple(_holes(request)),
+        holes=(*_secrets(request), *(() if sent else map(str, faults(request)))),
         link=_link(record, old, verb, patch, pinned=pinned),
     )
 
@@ -99,16 +100,16 @@ def _verb(record: StepRecord, settings: tuple[str, ...], places: Mapping[str, st
 
 def _is_same(checksum: Checksum | None, place: str) -> bool:
     path = local(place) or Path(place)
-    return checksum is not None and path.is_file() and _sha256(path) == checksum.value
+    return sha256_name(checksum) is not None and path.is_file() and _sha256(path) == sha256_name(checksum)
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return ni_of_hex(hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def _pinned(record: StepRecord, request: ExecutionRequest, places: Mapping[str, str]) -> ExecutionRequest:
-    known = {data.name: data.checksum for data in record.inputs if data.checksum and data.name not in places}
+    known = {data.name: data.checksum for data in record.inputs if data.file and data.name not in places}
     data = tuple(
         one.model_copy(update={"checksum": known[one.name]})
         if one.name in known and one.checksum is None
@@ -145,9 +146,9 @@ def _inputs(record: StepRecord, places: Mapping[str, str]) -> list[str]:
             continue
         if not path.is_file():
             told.append(f"data[{data.name}]: {path} is not there; say where it is now")
-        elif data.checksum is None or data.checksum.type != "sha-256":
+        elif data.file is None:
             told.append(f"data[{data.name}]: nobody recorded a digest, so {path} may have changed")
-        elif _sha256(path) != data.checksum.value:
+        elif _sha256(path) != data.file:
             told.append(f"data[{data.name}]: {path} has changed since")
     return told
 
@@ -159,10 +160,9 @@ def _images(request: ExecutionRequest) -> list[str]:
     return []
 
 
-def _holes(request: ExecutionRequest) -> list[str]:
-    hidden = [
+def _secrets(request: ExecutionRequest) -> list[str]:
+    return [
         f"{path}: it was secret, so it is not in the record; give it again"
         for path, value in flat(request.neutral()).items()
         if isinstance(value, str) and REDACTED in value
     ]
-    return [*hidden, *map(str, faults(request))]

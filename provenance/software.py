@@ -12,6 +12,7 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from eb_prefect.brokers.embedded.machine import search_path
 from eb_prefect.model.executable import Program
 from eb_prefect.model.steprun import BrokerIdentity, StepRun
 from provenance.canonical import ni_of_hex
@@ -77,7 +78,7 @@ def _code(broker: BrokerIdentity, run: StepRun) -> Iterator[Software]:
         path for volume in (compute.volumes if compute else ()) if (path := getattr(volume, "path", None))
     ]
     first, *words = program.command
-    located = shutil.which(first)
+    located = shutil.which(first, path=program.environment.get("PATH") or search_path())
     for word in (*((located,) if located else ()), *words):
         if word.startswith("/") and not any(Path(word).is_relative_to(mount) for mount in mounts):
             yield from _file(Path(word))

@@ -21,7 +21,7 @@ from prov.model import ProvDocument
 
 from eb_prefect.model.data import SkaoData
 from eb_prefect.model.moment import duration_text
-from provenance.canonical import canonical, ni, ni_of_hex, short
+from provenance.canonical import canonical, ni, short
 from provenance.names import EB, name_of, product_name, session_name
 from provenance.parts import Input, Link, ProductEntry
 from provenance.record import StepRecord
@@ -174,8 +174,8 @@ class _Story:
     def input_name(self, data: Input) -> QualifiedName:
         if data.made_by:
             return _UU[product_name(data.made_by.record, data.made_by.product)]
-        if data.checksum and data.checksum.type == "sha-256" and data.checksum.value:
-            return _SHA[short(ni_of_hex(data.checksum.value))]
+        if data.file:
+            return _SHA[short(data.file)]
         return self.relation("data", data.location or (self.record.request_digest, data.name))
 
     def replicas(self, name: str) -> list[str]:

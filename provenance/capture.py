@@ -17,11 +17,11 @@ from uuid import uuid4
 
 from eb_prefect.model.steprun import StepRun
 from provenance.canonical import ni_of_hex
-from provenance.errors import ProductExistsError
+from provenance.errors import MalformedRecordError, NoRecordError, ProductExistsError, UnreadableProductError
 from provenance.gather import gathered, inputs
 from provenance.parts import Link
 from provenance.products.attach import Attached, attach, embed
-from provenance.products.extract import content_digest, content_parts
+from provenance.products.extract import content_digest, content_parts, extract
 from provenance.products.sidecar import is_ours, sidecar
 from provenance.record import StepRecord, draft
 from provenance.store import Store
@@ -63,9 +63,8 @@ def capture(
     have = gathered(run)
     record = store.of_session(run.broker.name, run.session.uuid)
     files = {name: into / name for name in have.files} if into else have.files
-    contents = {entry.name: entry.content for entry in (record.products if record else have.entries)}
     if into:
-        _refuse_to_overwrite(files, contents)
+        _refuse_to_overwrite(files, record)
     if record is None:
         made = draft(
             run, products=have.entries, inputs=inputs(run, store), based_on=based_on, missing=have.missing
@@ -78,18 +77,27 @@ def capture(
     return Captured(record, tuple(files.values()), attached)
 
 
-def _refuse_to_overwrite(files: dict[str, Path], contents: dict[str, str | None]) -> None:
-    """Let only those files stand that a capture of the same products has put there."""
-    others = [path for name, path in files.items() if not _is_free(path, contents.get(name))]
+def _refuse_to_overwrite(files: dict[str, Path], record: StepRecord | None) -> None:
+    """Let only those files stand that a capture of the same run has put there."""
+    others = [
+        path for name, path in files.items() if os.path.lexists(path) and not _is_done(path, name, record)
+    ]
     others += [beside for path in files.values() if not is_ours(beside := sidecar(path))]
     if others:
         raise ProductExistsError(others)
 
 
-def _is_free(path: Path, content: str | None) -> bool:
-    if not os.path.lexists(path):
+def _is_done(path: Path, product: str, record: StepRecord | None) -> bool:
+    entry = record.product(product) if record else None
+    if record is None or entry is None or not path.is_file():
+        return False
+    try:
+        same = content_digest(content_parts(path)) == entry.content
+        return same and extract(path, check=False).digest == record.digest
+    except NoRecordError:  # a kill came before its sidecar
         return True
-    return path.is_file() and content_digest(content_parts(path)) == content
+    except (UnreadableProductError, MalformedRecordError):
+        return False
 
 
 def _delivered(source: Path, target: Path, record: StepRecord, product: str) -> Attached:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from eb_prefect.check import faults
 from eb_prefect.edit import patch_of, patched
-from eb_prefect.model.executable import DockerContainer
+from eb_prefect.model.executable import DockerContainer, Executable, JupyterNotebook
 from eb_prefect.model.parts import Checksum
 from eb_prefect.model.request import ExecutionRequest
 from provenance.canonical import canonical, ni, ni_of_hex
@@ -116,7 +116,17 @@ def _pinned(record: StepRecord, request: ExecutionRequest, places: Mapping[str, 
         else one
         for one in request.data
     )
-    return request.model_copy(update={"data": data})
+    return request.model_copy(
+        update={"data": data, "executable": _pinned_notebook(record, request.executable)}
+    )
+
+
+def _pinned_notebook(record: StepRecord, asked: Executable | None) -> Executable | None:
+    ran = record.session.executable
+    if not (isinstance(asked, JupyterNotebook) and isinstance(ran, JupyterNotebook)):
+        return asked
+    is_same = asked.location == ran.location and asked.checksum is None
+    return asked.model_copy(update={"checksum": ran.checksum}) if is_same else asked
 
 
 def _link(

@@ -40,7 +40,7 @@ def data_faults(data: Data, names: Names, path: str) -> Iterator[Fault]:
                 yield Fault(f"{path}.ivoa", "is missing; name the data, such as by its ivoid")
         case OtherData():
             pass
-    yield from _checksum(data.checksum, f"{path}.checksum")
+    yield from checksum_faults(data.checksum, f"{path}.checksum")
     if data.storage is not None and data.storage not in names.storage:
         yield Fault(f"{path}.storage", no_such(data.storage, names.storage, "storage"))
 
@@ -73,7 +73,8 @@ def _missing(terms: Any, fields: tuple[str, ...], path: str) -> Iterator[Fault]:
             yield Fault(f"{path}.{field}", "is missing")
 
 
-def _checksum(checksum: Checksum | None, path: str) -> Iterator[Fault]:
+def checksum_faults(checksum: Checksum | None, path: str) -> Iterator[Fault]:
+    """Yield what is wrong with a checksum, if there is one."""
     if checksum is None:
         return
     yield from _missing(checksum, ("type", "value"), path)

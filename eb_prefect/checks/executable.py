@@ -4,7 +4,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from eb_prefect.checks.data import location_faults
+from eb_prefect.checks.data import checksum_faults, location_faults
 from eb_prefect.checks.names import kind
 from eb_prefect.errors import Fault
 from eb_prefect.model.executable import (
@@ -30,8 +30,11 @@ def executable_faults(executable: Executable | None) -> Iterator[Fault]:
     match executable:
         case DockerContainer():
             yield from _docker(executable)
-        case SingularityContainer() | JupyterNotebook():
+        case SingularityContainer():
             yield from location_faults(executable.location, "executable.location")
+        case JupyterNotebook():
+            yield from location_faults(executable.location, "executable.location")
+            yield from checksum_faults(executable.checksum, "executable.checksum")
         case Program():
             yield from _program(executable)
         case OtherExecutable():

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, Tag
 
 from eb_prefect.model.kind import AnyKind, Short, by_kind
-from eb_prefect.model.parts import Component
+from eb_prefect.model.parts import Checksum, Component
 from eb_prefect.model.value import Text, Value, Whole
 
 Environment = dict[str, Text]
@@ -79,11 +79,13 @@ class SingularityContainer(Component):
 class JupyterNotebook(Component):
     """A notebook at an address.
 
-    ``parameters`` are ours: no dialect of the wire can carry them.
+    ``parameters`` are ours, and so is ``checksum``, which pins the notebook
+    that is asked for: no dialect of the wire can carry them.
     """
 
     kind: Annotated[Literal["executable/jupyter-notebook"], Short] = "executable/jupyter-notebook"
     location: Text | None = None
+    checksum: Checksum | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 

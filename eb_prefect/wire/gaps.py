@@ -9,7 +9,7 @@ from eb_prefect.wire.dialect import Dialect
 from eb_prefect.wire.faults import Steps
 from eb_prefect.wire.recognise import DocumentType
 
-OURS = frozenset({"outcome", "products", "executable.parameters", "data.checksum"})
+OURS = frozenset({"outcome", "products", "executable.checksum", "executable.parameters", "data.checksum"})
 """The fields of our own that no dialect has; a client or server keeps them itself."""
 
 _AMOUNTS = frozenset({"costs", "metrics"})
@@ -33,7 +33,7 @@ _OF_KINDS: dict[tuple[str, Dialect], frozenset[str]] = {
     ("executable/docker-container", Dialect.B1): frozenset({"labels"}),
 }
 _OF_FAMILIES = {
-    "executable": frozenset({"parameters"}),
+    "executable": frozenset({"checksum", "parameters"}),
     "data": frozenset({"checksum"}),
     "volume": frozenset({"phase", "schedule"}),
 }

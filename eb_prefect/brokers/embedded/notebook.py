@@ -3,6 +3,7 @@
 
 A notebook runs with the Python of this broker, through papermill. What it
 becomes, run to the end or to the cell that failed, is a product of the session.
+The session tells the checksum of the notebook that it ran.
 """
 
 import json
@@ -14,6 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from eb_prefect.brokers.embedded.launch import Fetch, Launch, Place
 from eb_prefect.brokers.embedded.refusal import refusal
+from eb_prefect.brokers.embedded.sources import algorithm
 from eb_prefect.model.executable import JupyterNotebook
 from eb_prefect.model.parts import Message
 
@@ -28,6 +30,9 @@ def refusals(notebook: JupyterNotebook) -> Iterator[Message]:
         if not name.isidentifier():
             text = f"executable.parameters has {name!r}, which is no name of a Python variable"
             yield refusal("invalid-value", text, asked=name)
+    if notebook.checksum and algorithm(notebook.checksum) is None:
+        text = f"executable.checksum is of type {notebook.checksum.type!r}, which this broker can't verify"
+        yield refusal("not-supported", text, asked=notebook.checksum.type)
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         yield refusal(
@@ -66,10 +71,16 @@ def launch(notebook: JupyterNotebook, place: Place) -> Launch:
     return Launch(
         argv=(sys.executable, "-P", str(_RUNNER), given, made, parameters, *words),
         environment={**place.environment, **_jupyter(room)},
-        fetches=(Fetch(location=location, path=given),),
+        fetches=(Fetch(location=location, path=given, checksum=_pinned(notebook)),),
         files={parameters: json.dumps(others)},
         keep={made: _path(urlsplit(location)).name or "notebook.ipynb"},
     )
+
+
+def _pinned(notebook: JupyterNotebook) -> tuple[str, str] | None:
+    pinned = notebook.checksum
+    name = algorithm(pinned) if pinned else None
+    return (name, (pinned.value or "").lower()) if pinned and name else None
 
 
 def _jupyter(room: str) -> dict[str, str]:

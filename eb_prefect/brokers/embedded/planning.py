@@ -11,7 +11,7 @@ from eb_prefect.brokers.embedded.amounts import Amounts
 from eb_prefect.brokers.embedded.launch import Fetch, Place
 from eb_prefect.brokers.embedded.machine import Machine, surroundings
 from eb_prefect.brokers.embedded.sources import is_local, path_of
-from eb_prefect.brokers.embedded.supervisor.plan import plan_text
+from eb_prefect.brokers.embedded.supervisor.plan import EXECUTABLE, plan_text
 from eb_prefect.brokers.embedded.supervisor.tree import MARK
 from eb_prefect.brokers.embedded.volumes import layout
 from eb_prefect.model.compute import SimpleCompute
@@ -65,7 +65,7 @@ def _times(request: ExecutionRequest) -> dict[str, object]:
 def _item(fetch: Fetch) -> dict[str, object]:
     local = is_local(fetch.location)
     return {
-        "resource": "executable",
+        "resource": EXECUTABLE,
         "location": path_of(fetch.location) if local else fetch.location,
         "path": fetch.path,
         "is_remote": not local,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from eb_prefect.brokers.embedded.supervisor.plan import EXECUTABLE
 from eb_prefect.model.moment import instant
 from eb_prefect.model.parts import Checksum, Connector, Message
 from eb_prefect.model.phase import ComponentPhase, Phase
@@ -53,7 +54,10 @@ def told(offer: Session, entries: list[dict[str, Any]], phase: Phase, directory:
             "phase": phase,
             "modified": modified,
             "messages": messages,
-            "executable": offer.executable and offer.executable.model_copy(update={"phase": executable}),
+            "executable": offer.executable
+            and offer.executable.model_copy(
+                update={"phase": executable, **_checksum(staged.get(EXECUTABLE))}
+            ),
             "compute": offer.compute and offer.compute.model_copy(update={"phase": compute}),
             "storage": tuple(item.model_copy(update={"phase": rest}) for item in offer.storage),
             "data": tuple(

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import hashlib
 import http.server
 import json
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from eb_prefect.brokers.embedded.notebook import refusals
 from eb_prefect.model.executable import JupyterNotebook
+from eb_prefect.model.parts import Checksum
 from tests.brokers.embedded.conftest import GIVEN
 from tests.brokers.embedded.steps import products, request, run, said
 
@@ -84,6 +86,32 @@ def test_a_notebook_of_another_language_fails_and_says_which(given: Path, tmp_pa
     assert "written in r" in said(session)
 
 
+def test_the_notebook_that_ran_is_known_by_its_checksum(given: Path, tmp_path: Path) -> None:
+    asked = notebook(tmp_path / "one.ipynb", "print('one')")
+    whole = hashlib.sha256((tmp_path / "one.ipynb").read_bytes()).hexdigest()
+    session = run(tmp_path / "home", request(asked, given))
+    assert session.executable.checksum == Checksum(type="sha-256", value=whole)
+    notebook(tmp_path / "one.ipynb", "print('another')")
+    again = run(tmp_path / "again", request(session.executable, given))
+    assert again.phase == "FAILED"
+    assert whole in said(again)
+
+
+def test_data_may_have_any_name_beside_a_notebook(given: Path, tmp_path: Path) -> None:
+    wanted = request(notebook(tmp_path / "one.ipynb", "print('one')"), given)
+    [volume, room] = wanted.compute.volumes
+    renamed = wanted.model_copy(
+        update={
+            "data": (wanted.data[0].model_copy(update={"name": "executable"}),),
+            "compute": wanted.compute.model_copy(
+                update={"volumes": (volume.model_copy(update={"resources": ("executable",)}), room)}
+            ),
+        }
+    )
+    [data] = run(tmp_path / "home", renamed).data
+    assert data.checksum.value == hashlib.sha256(given.read_bytes()).hexdigest()
+
+
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[str]:
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
@@ -112,6 +140,7 @@ def test_a_notebook_that_is_not_there_fails_and_is_named(served: str, given: Pat
         (JupyterNotebook(location="ftp://host/a.ipynb"), "is not file://, http:// or https://"),
         (JupyterNotebook(location="file:///no/such.ipynb"), "/no/such.ipynb is not a file"),
         (JupyterNotebook(location="http://host/a", parameters={"a b": 1}), "'a b', which is no name"),
+        (JupyterNotebook(location="http://host/a", checksum={"type": "crc", "value": "1"}), "type 'crc'"),
     ],
 )
 def test_what_can_not_be_run_is_refused(asked: JupyterNotebook, reason: str) -> None:

@@ -4,6 +4,8 @@
 from .text import dumps, scan
 
 PLAN = "plan.json"
+EXECUTABLE = ""
+"""The resource that an item is which is no data but what is run."""
 
 
 class Item:

@@ -10,7 +10,7 @@ from _collections_abc import Iterable  # without the rest of collections
 
 from .digests import Digests, digest_file
 from .download import blocks_of
-from .plan import Item
+from .plan import EXECUTABLE, Item
 from .problem import StagingError
 from .process import Report
 
@@ -31,7 +31,8 @@ def stage(items: list[Item], *, in_place: bool, report: Report) -> None:
             why = f"{os.strerror(error.errno or 0)}: {error.filename or item.path}"
         else:
             continue
-        report({"error": f"data {item.resource!r} can't be staged from {item.location}: {why}"})
+        what = "what is to run" if item.resource == EXECUTABLE else f"data {item.resource!r}"
+        report({"error": f"{what} can't be staged from {item.location}: {why}"})
         return
 
 

@@ -41,12 +41,12 @@ def rerun(
     Example: eb rerun catalogue.fits --set executable.environment.THRESHOLD=5 --yes
     """
     found = extract(file)
-    planned = plan(read_record(found.text, found.place), settings=settings, inputs=pairs(inputs))
+    record = read_record(found.text, found.place)
+    planned = plan(record, settings=settings, inputs=pairs(inputs))
     click.echo("\n".join(_shown(str(file), planned)), err=True)
     if not (yes or _agrees(as_json=as_json)):
         raise SystemExit(Exit.CONSENT)
-    name = planned.request.name or found.record.get("name") or file.stem
-    errand = Errand(str(name), broker, into, as_json)
+    errand = Errand(record.name, broker, into, as_json)
     captured = execute(planned.ready(), errand, based_on=planned.link)
     raise SystemExit(ended_well(captured))
 

@@ -127,7 +127,7 @@ def test_parameters_of_a_notebook_keep_their_types() -> None:
 
 def test_every_wrong_path_is_told_with_what_there_is() -> None:
     told = refusal(
-        "executable.enviroment.A=1",
+        "executable.environments.A=1",
         "data[imag].location=x",
         "data[nobody].location=x",
         "executable.command[9]=x",
@@ -137,7 +137,7 @@ def test_every_wrong_path_is_told_with_what_there_is() -> None:
         "a..b=1",
         "compute.cores.min=two",
     )
-    assert told["executable.enviroment"] == "is no field; did you mean 'environment'?"
+    assert told["executable.environments"] == "is no field; did you mean 'environment'?"
     assert told["data[imag]"] == "names nothing here; did you mean 'image'?"
     assert told["data[nobody]"] == "names nothing here; there is image, lake"
     assert told["executable.command[9]"] == "is too far: the next item is [3]"

@@ -198,11 +198,11 @@ def test_costs_have_an_order() -> None:
             "executable.environment.DB_PASSWORD",
         ),
         ({"executable": DOCKER | {"environment": {"aws_secret": "x"}}}, "executable.environment.aws_secret"),
-        ({"executable": DOCKER | {"enviroment": {"A": "x"}}}, "executable.enviroment"),
+        ({"executable": DOCKER | {"environments": {"A": "x"}}}, "executable.environments"),
         ({"executable": {"kind": "https://x.example.org/executable/quantum"}}, "executable.kind"),
         ({"data": datum(location="https://me:word@example.org/a")}, "data[0].location"),
         ({"volumes": [{"name": "spare", "path": "/s", "resources": ["a"]}]}, "volumes[0]"),
-        ({"nam": "x"}, "nam"),
+        ({"names": "x"}, "names"),
     ],
 )
 def test_what_is_allowed_and_odd_is_a_warning_only(parts: dict[str, Any], path: str) -> None:
@@ -215,7 +215,7 @@ def test_a_harmless_name_is_no_secret(name: str) -> None:
 
 
 def test_a_misspelt_field_is_told_the_right_one() -> None:
-    (warning,) = check.warnings(changed(executable=GOOD["executable"] | {"comand": ["x"]}))
+    (warning,) = check.warnings(changed(executable=GOOD["executable"] | {"commands": ["x"]}))
     assert "did you mean 'command'?" in warning.reason
 
 

@@ -2,18 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 # A container runtime, a registry on loopback and two images with real digests, in one directory of their own.
 #
-#   containers.sh start DIR   start what is not running; what tests need is then in DIR/env
-#   containers.sh stop DIR    stop the registry, remove the containers and the directory
+#   containers.sh start [DIR]   start what is not running; what tests need is then in DIR/env
+#   containers.sh env [DIR]     print that as a shell's exports
+#   containers.sh stop [DIR]    stop the registry, remove the containers and the directory
 #
+# DIR is this user's own in the directory for temporary files where it is not given.
 # On Debian: apt-get install podman runc netavark docker-registry busybox-static
 # "start" takes about a second. It fails with one line that says what is missing.
 set -euo pipefail
 
-usage() { sed -n '3,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '3,12s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 fail() { echo "containers.sh: $*" >&2; exit 1; }
-[ $# -eq 2 ] || usage
-mkdir -p "$2"
-dir=$(cd "$2" && pwd)
+[ $# -eq 1 ] || [ $# -eq 2 ] || usage
+dir=${2:-${TMPDIR:-/tmp}/eb-containers-$(id -u)}
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
 
 unset CONTAINER_HOST DOCKER_HOST
 export CONTAINERS_CONF=$dir/containers.conf CONTAINERS_STORAGE_CONF=$dir/storage.conf
@@ -148,6 +151,7 @@ stop() {
 
 case $1 in
     start) start ;;
+    env) sed 's/^/export /' "$dir/env" ;;
     stop) stop ;;
     *) usage ;;
 esac

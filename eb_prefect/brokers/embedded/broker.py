@@ -1,24 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The embedded broker: four verbs over directories and supervisors."""
 
-import json
 import socket
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from signal import SIGUSR1
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from eb_prefect.brokers.embedded import offering
 from eb_prefect.brokers.embedded.amounts import choices
-from eb_prefect.brokers.embedded.directory import Decision, Directory
-from eb_prefect.brokers.embedded.expiry import note_offer, remove_expired
-from eb_prefect.brokers.embedded.machine import machine, supervisor_environment
+from eb_prefect.brokers.embedded.catalogue import Catalogue, Kept
+from eb_prefect.brokers.embedded.directory import Decision
 from eb_prefect.brokers.embedded.planning import plan
+from eb_prefect.brokers.embedded.pool import pool
 from eb_prefect.brokers.embedded.reading import entries_of, phase_of, told
-from eb_prefect.brokers.embedded.supervisor import queue
-from eb_prefect.brokers.embedded.supervisor.spawn import spawn
-from eb_prefect.brokers.embedded.supervisor.tree import signal_all
+from eb_prefect.brokers.embedded.refusal import warning
+from eb_prefect.brokers.embedded.rousing import STARTS_WITHIN, Rouser
 from eb_prefect.errors import BrokerUnavailableError, OfferGoneError, UnknownSessionError
 from eb_prefect.home import home as default_home
 from eb_prefect.model.phase import FINAL, Phase
@@ -27,8 +25,6 @@ from eb_prefect.model.session import OfferSet, Session
 from eb_prefect.model.steprun import BrokerIdentity
 
 OFFER_LIFE = timedelta(minutes=5)
-_SUPERVISOR_STARTS_WITHIN = 0.5
-_KEPT = 4096
 
 
 class EmbeddedBroker:
@@ -47,8 +43,8 @@ class EmbeddedBroker:
         self._home = (home or default_home()).absolute()
         self._may_mount = may_mount
         self._offer_life = offer_life
-        self._offers: dict[str, tuple[Session, str]] = {}
-        self._roused: dict[str, float] = {}
+        self._catalogue = Catalogue(self._home)
+        self._rouser = Rouser()
 
     @property
     def identity(self) -> BrokerIdentity:
@@ -69,24 +65,20 @@ class EmbeddedBroker:
         BrokerUnavailableError
             The home can't be written, for example because the disk is full.
         """
-        has, now = machine(), datetime.now(UTC)
+        shared, now = pool(self._home), datetime.now(UTC)
         whole = OfferSet(uuid=str(uuid4()), name=request.name, created=now, modified=now, result="NO")
-        if reasons := offering.refusals(request, has, self._home):
+        if reasons := offering.refusals(request, shared.has, self._home):
             return whole.model_copy(update={"messages": reasons})
-        try:
-            self._make_home()
-            remove_expired(self._home)
-            expires = now + self._offer_life
-            given = choices(request, has)
-            offers = [offering.offer(request, each, number, expires) for number, each in enumerate(given)]
-            for session, each in zip(offers, given, strict=True):
-                note_offer(self._home, session.uuid, expires)
-                kept = {"set": offers[0].uuid if len(offers) > 1 else "", "offer": session.neutral()}
-                directory = self._directory(session.uuid)
-                text = plan(directory.path, request, each, has, may_mount=self._may_mount)
-                directory.write_offer(json.dumps(kept), text)
-        except OSError as error:
-            raise BrokerUnavailableError(self.identity.name, str(error)) from error
+        given, expires = choices(request, shared.has), now + self._offer_life
+        offers = [offering.offer(request, each, number, expires) for number, each in enumerate(given)]
+        first = offers[0].uuid if len(offers) > 1 else ""
+        with self._usable_home():
+            self._catalogue.open()
+            shared.make()
+            for offer, each in zip(offers, given, strict=True):
+                path = self._catalogue.path(offer.uuid)
+                text = plan(path, request, each, shared, may_mount=self._may_mount)
+                self._catalogue.keep(offer, first, shared.queue, text)
         return whole.model_copy(update={"result": "YES", "offers": tuple(offers)})
 
     def accept(self, session: str) -> Session:
@@ -103,14 +95,15 @@ class EmbeddedBroker:
         UnknownSessionError
             There is no such session in this home.
         BrokerUnavailableError
-            The home can't be written; nothing was accepted.
+            The home can't be written; read from the phase whether it was accepted.
         """
-        directory, offer, first = self._find(session)
-        decision = directory.decision() or self._take(directory, offer, first)
-        if decision.phase is not Phase.ACCEPTED:
-            raise OfferGoneError(session, decision.phase)
-        self._see_to(directory, offer, decision, grace=0.0)
-        return self._look(directory, offer, first)
+        kept = self._find(session)
+        with self._usable_home():
+            decision = kept.directory.decision() or self._take(kept)
+            if decision.phase is not Phase.ACCEPTED:
+                raise OfferGoneError(session, decision.phase)
+            self._rouser.see_to(kept, decision, patience=0.0)
+        return self._look(kept)
 
     def session(self, session: str) -> Session:
         """Return the session as it is now.
@@ -123,7 +116,7 @@ class EmbeddedBroker:
         UnknownSessionError
             There is no such session in this home.
         """
-        return self._look(*self._find(session))
+        return self._look(self._find(session))
 
     def cancel(self, session: str) -> Session:
         """Ask for the end of the session: of all its processes, whatever its phase.
@@ -136,113 +129,63 @@ class EmbeddedBroker:
         UnknownSessionError
             There is no such session in this home.
         """
-        directory, offer, first = self._find(session)
-        decision = self._settled(directory, offer, first) or directory.decide(Phase.CANCELLED)
-        if decision.phase is Phase.ACCEPTED and phase_of(entries_of(directory.log())) not in FINAL:
-            directory.ask_to_cancel()
-            self._wake(directory)
-        return self._look(directory, offer, first)
+        kept = self._find(session)
+        directory = kept.directory
+        with self._usable_home():
+            decision = self._settled(kept) or directory.decide(Phase.CANCELLED)
+            if decision.phase is Phase.ACCEPTED and phase_of(entries_of(directory.log())) not in FINAL:
+                directory.ask_to_cancel()
+                self._rouser.wake(directory)
+        return self._look(kept)
 
-    def _make_home(self) -> None:
-        for name in ("sessions", "offers", "queue", "capacity"):
-            (self._home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    def _directory(self, session: str) -> Directory:
-        return Directory(self._home / "sessions" / session)
-
-    def _find(self, session: str) -> tuple[Directory, Session, str]:
-        """Return the directory of a session, its offer and the first of its set, if it has others."""
-        directory = self._directory(session)
-        if session not in self._offers or not directory.path.exists():
-            self._offers[session] = self._read(session, directory)
-        return directory, *self._offers[session]
-
-    def _read(self, session: str, directory: Directory) -> tuple[Session, str]:
-        text = directory.offer() if _is_uuid(session) else None
-        if text is None:
-            self._offers.pop(session, None)
-            raise UnknownSessionError(self.identity.name, session)
-        if len(self._offers) >= _KEPT:
-            self._offers.clear()
-        given = json.loads(text)
-        return Session.model_validate(given["offer"]), given["set"]
-
-    def _settled(self, directory: Directory, offer: Session, first: str) -> Decision | None:
-        """Return what became of the offer, None while it is open; time decides here too."""
-        if decision := directory.decision():
-            return decision
-        if first and directory.other_is_chosen(first):
-            return directory.decide(Phase.REJECTED)
-        if offer.expires is not None and offer.expires < datetime.now(UTC):
-            return directory.decide(Phase.EXPIRED)
-        return None
-
-    def _take(self, directory: Directory, offer: Session, first: str) -> Decision:
-        if settled := self._settled(directory, offer, first):
-            return settled
+    @contextmanager
+    def _usable_home(self) -> Iterator[None]:
         try:
-            directory.make_durable()
-            if first and not directory.choose(first):
-                return directory.decide(Phase.REJECTED)
-            return directory.decide(Phase.ACCEPTED)
+            yield
         except OSError as error:
             raise BrokerUnavailableError(self.identity.name, str(error)) from error
 
-    def _look(self, directory: Directory, offer: Session, first: str) -> Session:
-        decision = self._settled(directory, offer, first)
-        if decision is None or decision.phase is not Phase.ACCEPTED:
-            return told(offer, [], decision.phase if decision else Phase.OFFERED, directory.path)
-        lives = directory.supervisor()  # before the log is read: a supervisor that ended has written all
-        entries = entries_of(directory.log())
-        phase = phase_of(entries) or Phase.ACCEPTED
-        if phase not in FINAL and not lives:
-            self._see_to(directory, offer, decision, grace=_SUPERVISOR_STARTS_WITHIN)
-        if phase is Phase.ACCEPTED and directory.is_queued:
-            phase = Phase.WAITING
+    def _find(self, session: str) -> Kept:
+        if (kept := self._catalogue.find(session)) is None:
+            raise UnknownSessionError(self.identity.name, session)
+        return kept
+
+    def _settled(self, kept: Kept) -> Decision | None:
+        """Return what became of the offer, None while it is open; time decides here too."""
+        directory, expires = kept.directory, kept.offer.expires
+        if decision := directory.decision():
+            return decision
+        if kept.first and directory.other_is_chosen(kept.first):
+            return directory.decide(Phase.REJECTED)
+        if expires is not None and expires < datetime.now(UTC):
+            return directory.decide(Phase.EXPIRED)
+        return None
+
+    def _take(self, kept: Kept) -> Decision:
+        if settled := self._settled(kept):
+            return settled
+        kept.directory.make_durable()
+        if kept.first and not kept.directory.choose(kept.first):
+            return kept.directory.decide(Phase.REJECTED)
+        return kept.directory.decide(Phase.ACCEPTED)
+
+    def _look(self, kept: Kept) -> Session:
+        directory, offer = kept.directory, kept.offer
+        with self._usable_home():
+            decision = self._settled(kept)
+            if decision is None or decision.phase is not Phase.ACCEPTED:
+                return told(offer, [], decision.phase if decision else Phase.OFFERED, directory.path)
+            lives = directory.supervisor()  # before the log is read: a supervisor that ended has written all
+            entries = entries_of(directory.log())
+            phase = phase_of(entries) or Phase.ACCEPTED
+            if phase in FINAL:
+                self._rouser.forget(directory.session)
+            elif not lives:
+                self._rouser.see_to(kept, decision, patience=STARTS_WITHIN)
+            if phase is Phase.ACCEPTED and directory.is_queued:
+                phase = Phase.WAITING
+            trouble = "" if lives or phase is not Phase.ACCEPTED else directory.trouble()
+        if trouble:
+            message = warning("no-supervisor", f"its supervisor does not start: {trouble}")
+            offer = offer.model_copy(update={"messages": (*offer.messages, message)})
         return told(offer, entries, phase, directory.path)
-
-    def _see_to(self, directory: Directory, offer: Session, decision: Decision, *, grace: float) -> None:
-        """Start the session's supervisor if it has none and needs one.
-
-        Within ``grace`` seconds of a decision or a start it is left to come up.
-        """
-        if directory.supervisor():
-            return
-        phase = phase_of(entries_of(directory.log()))
-        if phase in FINAL or time.monotonic() - self._roused.get(directory.session, -grace) < grace:
-            return
-        place = str(self._home / "queue")
-        has_started = phase in (Phase.PREPARING, Phase.RUNNING, Phase.RELEASING)
-        if not has_started and directory.age(decision) < grace:
-            return
-        if not has_started and not _starts_later(offer) and self._is_in_line(place, directory, decision):
-            return
-        self._wake(directory)
-
-    def _is_in_line(self, place: str, directory: Directory, decision: Decision) -> bool:
-        """Put the session into the queue, and return whether a head will start it in its turn."""
-        if queue.head(place):
-            directory.mark_queued()
-        queue.enter(place, queue.entry_name(decision.at, directory.session))
-        return bool(queue.head(place))
-
-    def _wake(self, directory: Directory) -> None:
-        """Let the supervisor look around, or start one."""
-        if pid := directory.supervisor():
-            signal_all([pid], SIGUSR1)
-        else:
-            self._roused[directory.session] = time.monotonic()
-            spawn(str(directory.path), supervisor_environment())
-
-
-def _starts_later(offer: Session) -> bool:
-    """Return whether the session is to start in the future: until then it stands in no queue."""
-    window = offer.schedule.available.start if offer.schedule and offer.schedule.available else None
-    return window is not None and window.start > datetime.now(UTC)
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False

@@ -18,6 +18,7 @@ from eb_prefect.brokers.embedded.supervisor.diary import LOG, reserve
 from eb_prefect.brokers.embedded.supervisor.locks import SESSION, holder
 from eb_prefect.brokers.embedded.supervisor.main import DECISION, LOCK, QUEUED
 from eb_prefect.brokers.embedded.supervisor.plan import PLAN
+from eb_prefect.brokers.embedded.supervisor.spawn import ERRORS
 from eb_prefect.brokers.embedded.supervisor.text import instant
 from eb_prefect.model.phase import Phase
 
@@ -111,6 +112,14 @@ class Directory:
             return (self.path / LOG).read_bytes()
         except FileNotFoundError:
             return b""
+
+    def trouble(self) -> str:
+        """Return the last words of a supervisor that broke down, empty for none."""
+        try:
+            words = (self.path / ERRORS).read_text(errors="replace").split("\n")
+        except FileNotFoundError:
+            return ""
+        return next((line for line in reversed(words) if line.strip()), "")
 
     def supervisor(self) -> int:
         """Return the pid of the session's supervisor, 0 for none."""

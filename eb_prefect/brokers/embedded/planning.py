@@ -9,7 +9,8 @@ from pathlib import Path
 from eb_prefect.brokers.embedded import amounts, executables
 from eb_prefect.brokers.embedded.amounts import Amounts
 from eb_prefect.brokers.embedded.launch import Fetch, Place
-from eb_prefect.brokers.embedded.machine import Machine, surroundings
+from eb_prefect.brokers.embedded.machine import surroundings
+from eb_prefect.brokers.embedded.pool import Pool
 from eb_prefect.brokers.embedded.sources import is_local, path_of
 from eb_prefect.brokers.embedded.supervisor.plan import EXECUTABLE, plan_text
 from eb_prefect.brokers.embedded.supervisor.tree import MARK
@@ -21,7 +22,7 @@ from eb_prefect.model.request import ExecutionRequest
 _LATE = timedelta(minutes=1)
 
 
-def plan(path: Path, request: ExecutionRequest, given: Amounts, has: Machine, *, may_mount: bool) -> str:
+def plan(path: Path, request: ExecutionRequest, given: Amounts, shared: Pool, *, may_mount: bool) -> str:
     """Return the text of the plan of the session that will be at ``path``."""
     session, directory = path.name, str(path)
     made = layout(request, directory)
@@ -35,11 +36,12 @@ def plan(path: Path, request: ExecutionRequest, given: Amounts, has: Machine, *,
             "session": session,
             "directory": directory,
             "home": str(path.parent.parent),
+            "pool": str(shared.path),
             "cores": given.cores,
             "memory": given.memory,
             "has_asked_memory": bool(isinstance(compute, SimpleCompute) and compute.memory),
-            "cpus": has.cpus,
-            "gibibytes": has.gibibytes,
+            "cpus": shared.has.cpus,
+            "gibibytes": shared.has.gibibytes,
             **_times(request),
             "may_mount": may_mount,
             "directories": [*made.directories, *(posixpath.dirname(str(item["path"])) for item in fetched)],

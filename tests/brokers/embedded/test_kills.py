@@ -132,6 +132,18 @@ def test_a_supervisor_told_to_end_says_so_and_leaves_nothing(bench: EmbeddedBenc
     assert not lives(int((bench.root / "pid").read_text()))
 
 
+def test_a_supervisor_that_can_not_start_is_told(bench: EmbeddedBench) -> None:
+    broker = bench.broker()
+    offer = offered(broker, bench.succeeding())
+    plan = bench.directory(offer.uuid) / "plan.json"
+    whole = plan.read_text()
+    plan.write_text("{}")
+    broker.accept(offer.uuid)
+    wait_until(lambda: "does not start: KeyError" in texts(broker.session(offer.uuid)), 10)
+    plan.write_text(whole)
+    assert wait_final(broker, offer.uuid, bench).phase == Phase.COMPLETED
+
+
 def test_a_log_line_that_was_cut_short_is_none(bench: EmbeddedBench) -> None:
     session = accepted(bench, "sleep 60")
     wait_until(lambda: bench.starts() == 1, 10)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
 import signal
+import sys
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from eb_prefect.model.moment import instant_text
 from eb_prefect.model.phase import Phase
 from eb_prefect.testing.contract import offered, wait_final, wait_until
-from tests.brokers.embedded.bench import EmbeddedBench, reasons, texts
+from tests.brokers.embedded.bench import EmbeddedBench, program, reasons, run, stream, texts
 
 ALL = {"cores": {"min": len(os.sched_getaffinity(0))}}
 
@@ -128,6 +129,20 @@ def test_a_session_with_a_later_start_holds_up_nobody(bench: EmbeddedBench) -> N
     assert wait_final(bench.broker(), now, bench).phase == Phase.COMPLETED
     bench.broker().cancel(later)
     assert wait_final(bench.broker(), later, bench).phase == Phase.CANCELLED
+
+
+def test_a_session_started_inside_another_lives_off_its_share(bench: EmbeddedBench) -> None:
+    root = Path(__file__).parents[3]
+    text = (
+        f"import sys; sys.path.insert(0, {str(root)!r}); from pathlib import Path\n"
+        "from tests.brokers.embedded.bench import EmbeddedBench, run, texts\n"
+        f"bench = EmbeddedBench(Path({str(bench.root)!r}))\n"
+        "for request in (bench.succeeding(), bench.succeeding()):\n"
+        "    session = run(bench, request); print(session.phase, session.compute.cores.max)"
+    )
+    final = run(bench, program(sys.executable, "-c", text, compute=ALL))
+    assert stream(bench, final) == "COMPLETED 1\nCOMPLETED 1\n", stream(bench, final, "stderr")
+    assert bench.ends() == 2
 
 
 def test_a_start_that_is_over_is_refused(bench: EmbeddedBench) -> None:

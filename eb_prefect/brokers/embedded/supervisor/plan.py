@@ -42,6 +42,7 @@ class Plan:
         self.session: str = given["session"]
         self.directory: str = given["directory"]
         self.home: str = given["home"]
+        self.pool: str = given["pool"]
         self.cores: int = given["cores"]
         self.memory: int = given["memory"]
         self.has_asked_memory: bool = given["has_asked_memory"]

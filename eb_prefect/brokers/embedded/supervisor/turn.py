@@ -3,14 +3,13 @@
 
 import os
 import time
-from _signal import SIGUSR1
 
 from .diary import Diary, has_ended
 from .plan import Plan
 from .queue import Share, Turn, enter, entry_name, first, head, leave, session_of
 from .spawn import spawn
 from .verdict import COMPUTE, failed
-from .watching import Watch
+from .watching import LOOK, Watch
 
 _LOOK_AGAIN = 0.25
 
@@ -24,10 +23,10 @@ class Waiting:
 
     def __init__(self, plan: Plan, accepted: str) -> None:
         self._plan = plan
-        self._queue = f"{plan.home}/queue"
+        self._queue = f"{plan.pool}/queue"
         self._name = entry_name(accepted, plan.session)
         self._turn = Turn(self._queue)
-        self._share = Share(f"{plan.home}/capacity")
+        self._share = Share(f"{plan.pool}/capacity")
 
     @property
     def cpus(self) -> list[int]:
@@ -104,6 +103,6 @@ class Waiting:
 
 def _poke(pid: int) -> None:
     try:
-        os.kill(pid, SIGUSR1)
+        os.kill(pid, LOOK)
     except ProcessLookupError:  # it has its share already
         return

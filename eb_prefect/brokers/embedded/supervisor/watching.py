@@ -9,6 +9,7 @@ from _signal import (
     SIGINT,
     SIGKILL,
     SIGTERM,
+    SIGUSR1,
     pthread_sigmask,
     sigtimedwait,
 )
@@ -19,6 +20,9 @@ from .tree import descendants, inside, proportional, resident, signal_all
 
 _GRACE = 5.0
 _LEFTOVERS = 0.2
+LOOK = SIGUSR1
+"""The signal that makes a supervisor look around at once; it means nothing by itself."""
+
 CANCELLED = "cancelled"
 TOLD = "told"
 DURATION = "duration"

@@ -22,6 +22,7 @@ from provenance.gather import gathered, inputs
 from provenance.parts import Link
 from provenance.products.attach import Attached, attach, embed
 from provenance.products.extract import content_digest, content_parts, extract
+from provenance.products.found import Rung
 from provenance.products.sidecar import is_ours, sidecar
 from provenance.record import StepRecord, draft
 from provenance.store import Store
@@ -102,16 +103,17 @@ def _is_done(path: Path, product: str, record: StepRecord | None) -> bool:
 
 def _delivered(source: Path, target: Path, record: StepRecord, product: str) -> Attached:
     """Attach where the file is, or copy it, attach, and only then give it its name."""
-    if source != target and not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_name(f".{target.name}.{uuid4().hex}")
-        try:
-            shutil.copyfile(source, unfinished)
-            embed(unfinished, record, product)
-            _named(unfinished, target)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    return attach(target, record, product)
+    if source == target or target.exists():
+        return attach(target, record, product)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{target.name}.{uuid4().hex}")
+    try:
+        shutil.copyfile(source, unfinished)
+        done = embed(unfinished, record, product)
+        _named(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return done if done.rung is Rung.EMBEDDED else attach(target, record, product)
 
 
 def _named(unfinished: Path, target: Path) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The record of a step: its whole story, in one value with one text."""
 
+import json
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -186,7 +187,7 @@ def _told(story: dict[str, Any]) -> Draft:
 def _shortened(document: dict[str, Any]) -> dict[str, Any]:
     """Leave out, of a record too long to travel, what a rerun needs least, and say so."""
     for path in (("session_raw", "text"), ("offers_raw", "text"), ("offers", "offers")):
-        if len(canonical(document)) <= _TRAVELS:
+        if len(json.dumps(document)) <= _TRAVELS:
             return document
         whole, part = path
         if part in document.get(whole, {}):

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a record costs: attached to FITS files of several sizes, extracted again, captured a step.
+
+Run ``python tests/benchmarks/records.py``; large files are sparse. Astropy
+does the same in the same run: it appends an HDU, and lengthens a header.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+from astropy.io import fits
+
+from eb_prefect.model.executable import Program
+from eb_prefect.model.phase import Phase
+from eb_prefect.model.request import ExecutionRequest
+from eb_prefect.model.session import OfferSet, Outcome, Product, Session
+from eb_prefect.model.steprun import BrokerIdentity, StepRun
+from provenance.canonical import ni
+from provenance.capture import capture
+from provenance.products.extract import extract
+from provenance.products.fits_attach import Label, attach
+from provenance.store import Store
+
+SIZES = {"3 MB": 3 << 20, "1.5 GiB": 3 << 29, "10 GiB": 10 << 30}
+DOCUMENT = b'{"record": "' + b"x" * 11_000 + b'"}'
+
+
+def sparse(path: Path, size: int) -> None:
+    header = fits.Header([("SIMPLE", True), ("BITPIX", 8), ("NAXIS", 2), ("NAXIS1", 1024), ("NAXIS2", size // 1024)])
+    path.write_bytes(header.tostring().encode())
+    os.truncate(path, 2880 + -(-size // 2880) * 2880)
+
+
+def milliseconds(call: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    call()
+    return (time.perf_counter() - begun) * 1e3
+
+
+def median(call: Callable[[int], object], times: int) -> float:
+    return statistics.median(milliseconds(lambda n=n: call(n)) for n in range(times))  # type: ignore[misc] # n is bound
+
+
+def attaching(folder: Path) -> None:
+    for name, size in SIZES.items():
+        path = folder / "image.fits"
+        sparse(path, size)
+        length = path.stat().st_size
+
+        def ours(n: int, path: Path = path) -> None:
+            document = DOCUMENT + b" " * n
+            attach(path, document, Label(ni(document), ni(b"c"), 0))
+
+        spent = median(ours, 20)
+        written = (path.stat().st_size - length) / 20
+        header = milliseconds(lambda path=path: extract_only(path))
+        os.truncate(path, length)
+        theirs = median(lambda n, path=path: fits.append(path, b"", fits.Header(), verify=False) if n < 0 else astropy(path), 5)
+        print(f"attach   {name:>8}: {spent:6.2f} ms, {written / len(DOCUMENT):.2f} x the document; astropy append {theirs:7.2f} ms")
+        print(f"locate   {name:>8}: {header:6.2f} ms, headers and document only")
+        path.unlink()
+
+
+def astropy(path: Path) -> None:
+    column = fits.Column("PROV_JSON", f"{len(DOCUMENT)}A", array=[DOCUMENT])
+    with fits.open(path, mode="append") as hdus:
+        hdus.append(fits.BinTableHDU.from_columns([column], name="PROVENANCE"))
+
+
+def extract_only(path: Path) -> None:
+    from provenance.products.fits import read
+
+    read(path, check=False)
+
+
+def run_of(path: Path) -> StepRun:
+    program = Program(command=("sh", "-c", "true"), environment={f"PARAMETER_{n}": "1.25" for n in range(12)})
+    request = ExecutionRequest(name="step", executable=program)
+    session = Session(
+        uuid=str(uuid4()),
+        phase=Phase.COMPLETED,
+        executable=program,
+        outcome=Outcome(exit_code=0),
+        products=(Product(name=path.name, volume="/out", location=path.as_uri()),),
+    )
+    offers = OfferSet(result="YES", offers=(session.model_copy(update={"phase": Phase.OFFERED}),))
+    broker = BrokerIdentity(kind="embedded", name="here")
+    return StepRun(name="step", broker=broker, request=request, offers=offers, chosen=session.uuid, session=session)
+
+
+def capturing(folder: Path, times: int = 100) -> None:
+    product = folder / "product.fits"
+    sparse(product, 100 << 10)
+    store = Store(folder / "records.db")
+    runs = [run_of(product) for _ in range(times)]
+    capture(runs[0], store, into=folder / "warm")
+    spent = median(lambda n: capture(runs[n], store, into=folder / str(n)), times)
+    print(f"capture  100 KB : {spent:6.2f} ms a step, {1e3 / spent:.0f}/s (record, PROV, store, copy, attach)")
+    made = folder / "1" / "product.fits"
+    spent = median(lambda _: extract(made), times)
+    print(f"extract  100 KB : {spent:6.2f} ms with its content checked, {1e3 / spent:.0f}/s")
+
+
+def extracting_3_mb(folder: Path) -> None:
+    path = folder / "small.fits"
+    sparse(path, 3 << 20)
+    capture(run_of(path), Store(folder / "records.db"))
+    print(f"extract    3 MB : {median(lambda _: extract(path), 20):6.2f} ms with its content checked")
+    program = "import sys; from pathlib import Path; from provenance.products.extract import extract; extract(Path(sys.argv[1]))"
+
+    def cold(words: list[str]) -> float:
+        return median(lambda _: subprocess.run([sys.executable, *words], check=True), 9)
+
+    bare, ours = cold(["-c", ""]), cold(["-c", program, str(path)])
+    print(f"cold     extract: {ours:6.1f} ms, bare Python {bare:.1f} ms")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as name:
+        attaching(Path(name))
+        capturing(Path(name))
+        extracting_3_mb(Path(name))

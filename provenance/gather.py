@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run worked on and what it made, with digests, as far as it can be seen from here."""
 
-import mimetypes
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -13,8 +12,8 @@ from eb_prefect.model.session import Product
 from eb_prefect.model.steprun import StepRun
 from provenance.errors import MalformedRecordError, NoRecordError, UnreadableProductError
 from provenance.parts import Input, Maker, PartDigest, ProductEntry, sha256_name
-from provenance.products import fits
 from provenance.products.extract import content_digest, content_parts, extract
+from provenance.products.formats import format_of
 from provenance.products.found import Binding
 from provenance.store import Store
 
@@ -73,7 +72,6 @@ def _entry(product: Product, name: str) -> ProductEntry:
         name=name,
         path=name,
         volume=product.volume,
-        media_type=mimetypes.guess_type(name)[0],
         size=product.size,
         checksum=product.checksum,
     )
@@ -84,10 +82,9 @@ def _digested(product: Product, name: str, path: Path) -> ProductEntry:
     told = {
         "content": content_digest(parts),
         "parts": tuple(PartDigest(**part._asdict()) for part in parts),
+        "media_type": format_of(path).media_type(path),
         "size": product.size if product.size is not None else path.stat().st_size,
     }
-    if fits.is_fits(path) and not fits.is_compressed(path):
-        told["media_type"] = "application/fits"
     return _entry(product, name).model_copy(update=told)
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from provenance.errors import CanNotAttachError
-from provenance.products import fits, fits_attach, sidecar
-from provenance.products.found import Rung
+from provenance.products import sidecar
+from provenance.products.formats import format_of
+from provenance.products.found import Label, Rung
 from provenance.record import StepRecord
 from provenance.w3c import prov_json
 
@@ -47,22 +48,19 @@ def embed(path: Path, record: StepRecord, product: str) -> Attached:
     UnreadableProductError
         The file begins like FITS and is damaged.
     """
-    if not fits.is_fits(path):
-        return Attached(Rung.SIDECAR, "")
-    if fits.is_compressed(path):
-        return Attached(Rung.SIDECAR, "", "nothing can be added to a compressed file")
     try:
-        done = fits_attach.attach(path, _document(record, product), _label(record, product))
-    except (CanNotAttachError, PermissionError) as reason:
-        return Attached(Rung.SIDECAR, "", str(reason))
-    note = "" if done.cards else "the first header has no room for cards that point to it"
-    return Attached(Rung.EMBEDDED, f"HDU {done.hdu} (PROVENANCE)", note)
+        done = format_of(path).embed(path, _document(record, product), _label(record, product))
+    except CanNotAttachError as reason:
+        return Attached(Rung.SIDECAR, "", reason.reason)
+    except PermissionError as reason:
+        return Attached(Rung.SIDECAR, "", reason.strerror or str(reason))
+    return Attached(Rung.EMBEDDED, *done)
 
 
 def _document(record: StepRecord, product: str) -> bytes:
     return prov_json(record, carrier=product)
 
 
-def _label(record: StepRecord, product: str) -> fits_attach.Label:
+def _label(record: StepRecord, product: str) -> Label:
     number = next(at for at, one in enumerate(record.products) if one.name == product)
-    return fits_attach.Label(record.digest, record.products[number].content or "", number)
+    return Label(record.digest, record.products[number].content or "", number)

@@ -10,8 +10,9 @@ from typing import Any
 
 from provenance.canonical import ni, short
 from provenance.errors import MalformedRecordError, NoRecordError, UnreadableProductError
-from provenance.products import fits, sidecar
+from provenance.products import sidecar
 from provenance.products.envelope import Envelope, opened
+from provenance.products.formats import format_of
 from provenance.products.found import Binding, Embedded, Found, Part, PartState, Rung, judged
 
 
@@ -31,19 +32,20 @@ def extract(path: Path, *, check: bool = True) -> Found:
         What it carries is not to be understood.
     """
     try:
-        contents = fits.read(path, check=check) if fits.is_fits(path) else None
+        format_ = format_of(path)
+        contents = format_.read(path, check=False)
         beside = sidecar.read(path)
-        present = contents.parts if contents else sidecar.parts(path) if check and beside else ()
+        if check and (contents.embedded or beside):
+            contents = format_.read(path)
     except OSError as reason:
         raise UnreadableProductError(path, reason.strerror or str(reason)) from reason
-    inside = contents.embedded if contents else None
     found = [
-        _found(path, one, rung, present if check else None)
-        for one, rung in ((inside, Rung.EMBEDDED), (beside, Rung.SIDECAR))
+        _found(path, one, rung, contents.parts if check else None)
+        for one, rung in ((contents.embedded, Rung.EMBEDDED), (beside, Rung.SIDECAR))
         if one is not None
     ]
     if not found:
-        raise NoRecordError(path, contents.signpost if contents else None)
+        raise NoRecordError(path, contents.signpost)
     return _truest(found)
 
 
@@ -65,7 +67,7 @@ def content_parts(path: Path) -> tuple[Part, ...]:
     UnreadableProductError
         The file begins like a format that we know, and is damaged.
     """
-    return fits.read(path).parts if fits.is_fits(path) else sidecar.parts(path)
+    return format_of(path).read(path).parts
 
 
 def content_digest(parts: tuple[Part, ...]) -> str:

@@ -5,12 +5,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from provenance.canonical import ni_of_hex
-from provenance.errors import UnreadableProductError
+from provenance.errors import CanNotAttachError, UnreadableProductError
+from provenance.products.fits_attach import attach
 from provenance.products.fits_hdus import HDU, Torn, digests, text_of, walk
-from provenance.products.found import Embedded, Part
+from provenance.products.found import Contents, Embedded, Embedding, Label, Part
 
 _READ_LIMIT = 1 << 20
 _GZIP = b"\x1f\x8b"
@@ -18,15 +19,7 @@ _EXPANDED_LIMIT = 4 << 30
 _EXPANSION_LIMIT = 250
 
 
-class Contents(NamedTuple):
-    """What one reading of a file gives; ``parts`` is empty where nobody asked for digests."""
-
-    parts: tuple[Part, ...]
-    embedded: Embedded | None
-    signpost: str | None
-
-
-def is_fits(path: Path) -> bool:
+def recognises(path: Path) -> bool:
     """Whether the file, decompressed where need be, begins like FITS."""
     with path.open("rb") as file:
         head = file.read(9)
@@ -39,8 +32,33 @@ def is_fits(path: Path) -> bool:
         return False
 
 
-def is_compressed(path: Path) -> bool:
-    """Whether the whole file is compressed, so that nothing can be appended to it."""
+def media_type(path: Path) -> str:
+    """Return the type that IANA has for FITS, or for what it is packed in."""
+    return "application/gzip" if _is_compressed(path) else "application/fits"
+
+
+def embed(path: Path, document: bytes, label: Label) -> Embedding:
+    """Append the document as an HDU, and point to it from the first header.
+
+    Raises
+    ------
+    CanNotAttachError
+        The file has no place for it, and is as it was.
+    UnreadableProductError
+        The file is damaged.
+    """
+    if _is_compressed(path):
+        raise CanNotAttachError(path, "nothing can be added to a compressed file")
+    hdu, cards = attach(path, document, label)
+    note = "" if cards else "the first header has no room for cards that point to it"
+    return Embedding(_place(hdu), note)
+
+
+def _place(hdu: int) -> str:
+    return f"HDU {hdu} (PROVENANCE)"
+
+
+def _is_compressed(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(2) == _GZIP
 
@@ -98,7 +116,7 @@ def _document(file: BinaryIO, hdu: HDU, signpost: str | None) -> Embedded | None
     product = hdu.said.get("EBPRODCT")
     return Embedded(
         document=document,
-        place=f"HDU {hdu.number} (PROVENANCE)",
+        place=_place(hdu.number),
         pointer=text_of(hdu, "EBPROVID"),
         signpost=signpost,
         product=product if isinstance(product, int) else None,

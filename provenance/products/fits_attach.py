@@ -22,6 +22,7 @@ from provenance.errors import CanNotAttachError
 from provenance.products.fits_cards import BLANK, CARD, END, card, keyword
 from provenance.products.fits_checksum import encoded, joined, rest, summed
 from provenance.products.fits_hdus import HDU, Torn, filled, text_of, walk
+from provenance.products.found import Label
 
 DOCUMENT_LIMIT = 64 << 10
 """Bytes that an attached document has at most."""
@@ -29,14 +30,6 @@ DOCUMENT_LIMIT = 64 << 10
 _HISTORY = b"HISTORY The record of the step that made this is in HDU PROVENANCE".ljust(CARD)
 _TABLE = card("XTENSION", "BINTABLE", "the record of the step that made this")
 _IMAGE = card("XTENSION", "IMAGE", "the record of the step that made this")
-
-
-class Label(NamedTuple):
-    """What the cards say: the record's digest, the content's, and which product of the record it is."""
-
-    record: str
-    content: str
-    product: int
 
 
 class Attached(NamedTuple):

@@ -72,6 +72,33 @@ class Embedded(NamedTuple):
     product: int | None = None
 
 
+class Contents(NamedTuple):
+    """What one reading of a file gives; ``parts`` is empty where nobody asked for digests.
+
+    ``signpost`` is the record's digest as written where it survives the loss
+    of the document.
+    """
+
+    parts: tuple[Part, ...]
+    embedded: Embedded | None = None
+    signpost: str | None = None
+
+
+class Label(NamedTuple):
+    """What goes beside a document: the digests of record and content, and the product's number there."""
+
+    record: str
+    content: str
+    product: int
+
+
+class Embedding(NamedTuple):
+    """Where in a file a document was put, and what could have gone better."""
+
+    place: str
+    note: str = ""
+
+
 class Found(NamedTuple):
     """A record as found with a file; as plain JSON, so that reading needs no model.
 

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A record beside any file, as ``<name>.prov.json``."""
 
-import hashlib
 import os
 from pathlib import Path
 
-from provenance.canonical import ni_of_hex
 from provenance.errors import CanNotAttachError, MalformedRecordError
 from provenance.products.envelope import opened
-from provenance.products.found import Embedded, Part
+from provenance.products.found import Embedded
 
 SUFFIX = ".prov.json"
 _READ_LIMIT = 16 << 20
@@ -28,13 +26,6 @@ def is_ours(beside: Path) -> bool:
     except (MalformedRecordError, OSError):
         return False
     return True
-
-
-def parts(path: Path) -> tuple[Part, ...]:
-    """Return the digest of the whole file as its one part."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return (Part("file", ni_of_hex(digest), None, os.fstat(file.fileno()).st_size),)
 
 
 def read(path: Path) -> Embedded | None:

@@ -20,8 +20,8 @@ from provenance.canonical import ni
 from provenance.capture import capture
 from provenance.errors import NoRecordError
 from provenance.products.extract import extract
-from provenance.products.fits_attach import Label, attach
-from provenance.products.found import Binding
+from provenance.products.fits_attach import attach
+from provenance.products.found import Binding, Label
 from provenance.store import Store
 
 RunOf = Callable[..., StepRun]
@@ -30,7 +30,8 @@ _ATTACHER = """
 import sys
 from pathlib import Path
 from provenance.canonical import ni
-from provenance.products.fits_attach import Label, attach
+from provenance.products.fits_attach import attach
+from provenance.products.found import Label
 print("ready", flush=True)
 number = 0
 while True:

@@ -15,7 +15,8 @@ from astropy.table import Table
 from provenance.canonical import ni
 from provenance.errors import CanNotAttachError, NoRecordError, UnreadableProductError
 from provenance.products.fits import read
-from provenance.products.fits_attach import DOCUMENT_LIMIT, Attached, Label, attach
+from provenance.products.fits_attach import DOCUMENT_LIMIT, Attached, attach
+from provenance.products.found import Label
 
 pytestmark = pytest.mark.filterwarnings("error")
 Fitscheck = Callable[[Path], subprocess.CompletedProcess[str]]
@@ -177,7 +178,7 @@ def test_a_document_that_is_too_long_is_refused(image: Path) -> None:
 def test_a_full_disk_leaves_the_file_as_it_was(image: Path, tmp_path: Path) -> None:
     program = (
         "import resource, signal, sys; from pathlib import Path;"
-        "from provenance.products.fits_attach import Label, attach;"
+        "from provenance.products.fits_attach import attach; from provenance.products.found import Label;"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({image.stat().st_size + 3000},) * 2);"
         "attach(Path(sys.argv[1]), b'x' * 9000, Label('ni:///sha-256;x', 'c', 0))"

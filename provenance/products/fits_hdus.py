@@ -19,7 +19,7 @@ BLOCK = 2880
 _HEADER_LIMIT = 4 << 20
 _HEADERS_LIMIT = 64 << 20
 _HDU_LIMIT = 10_000
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 _AXES_LIMIT = 999
 _HUGE = 1 << 62
 _BITPIX = frozenset((8, 16, 32, 64, -32, -64))
@@ -171,10 +171,11 @@ def digests(path: Path, file: BinaryIO, hdu: HDU) -> tuple[bytes, bytes]:
     """
     file.seek(hdu.data)
     sha, left = hashlib.sha256(), hdu.size
+    chunk = memoryview(bytearray(min(_CHUNK, left)))
     while left > 0:
-        chunk = file.read(min(_CHUNK, left))
-        if not chunk:
+        got = file.readinto(chunk[: min(_CHUNK, left)])  # type: ignore[attr-defined] # every BinaryIO here has it
+        if not got:
             raise _truncated(path, hdu)
-        sha.update(chunk)
-        left -= len(chunk)
+        sha.update(chunk[:got])
+        left -= got
     return sha.digest(), meaning(hdu.cards)

@@ -65,7 +65,7 @@ def attaching(folder: Path, name: str, size: int) -> None:
     print(f"attach   {name:>8}: {spent:7.2f} ms; bytes written: {times:.2f} times the document's")
     print(f"locate   {name:>8}: {median(lambda _: read(path, check=False), 20):7.2f} ms, no data read")
     if size < 5 << 30:
-        print(f"check    {name:>8}: {median(lambda _: read(path), 1):7.2f} ms, all data read")
+        print(f"check    {name:>8}: {median(lambda _: read(path), 3):7.2f} ms, all data read")
     os.truncate(path, length)
     print(f"astropy  {name:>8}: {median(lambda _: astropy(path), 5):7.2f} ms to append the same HDU")
     path.unlink()

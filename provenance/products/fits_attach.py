@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from provenance.canonical import short
 from provenance.errors import CanNotAttachError
-from provenance.products.fits_cards import BLANK, CARD, END, card, keyword
+from provenance.products.fits_cards import BLANK, CARD, END, Value, card, keyword
 from provenance.products.fits_checksum import encoded, joined, rest, summed
 from provenance.products.fits_hdus import HDU, Torn, filled, text_of, walk
 from provenance.products.found import Label
@@ -150,6 +150,8 @@ def _point(fd: int, primary: HDU, label: Label) -> int:
         _HISTORY,
     ]
     end = cards.index(END)
+    # what a kill had left behind the END is ours to write again
+    cards[end + 1 :] = [BLANK if _is_ours(one) else one for one in cards[end + 1 :]]
     there = 0
     for new in wanted:
         at = _place(cards[:end], new)
@@ -160,11 +162,15 @@ def _point(fd: int, primary: HDU, label: Label) -> int:
             cards[end] = END
         cards[at] = new
         there += 1
-    new_header = _summed_up(old, b"".join(cards))
+    new_header = _summed_up(old, b"".join(cards), primary.said.get("DATASUM"))
     if there and new_header is not None:
         _replace(fd, old, new_header)
         return there
     return 0
+
+
+def _is_ours(one: bytes) -> bool:
+    return one in (END, _HISTORY) or keyword(one) in ("EBPROVID", "EBPRDSUM", "EBPRVER")
 
 
 def _place(cards: list[bytes], new: bytes) -> int | None:
@@ -174,15 +180,20 @@ def _place(cards: list[bytes], new: bytes) -> int | None:
     return next((at for at, one in enumerate(cards) if keyword(one) == keyword(new)), None)
 
 
-def _summed_up(old: bytes, new: bytes) -> bytes | None:
-    """Return the new header with its CHECKSUM put right; None where that has no usual form."""
+def _summed_up(old: bytes, new: bytes, datasum: Value) -> bytes | None:
+    """Return the new header with its CHECKSUM put right; None where that has no usual form.
+
+    The sum of the data is as the header says; where it does not say, it is
+    what must be for the old header to have been valid.
+    """
     at = next((at for at in range(0, len(old), CARD) if old[at : at + 8] == b"CHECKSUM"), None)
     if at is None:
         return new
     at += 11
     if old[at - 1 : at] != b"'" or old[at + 16 : at + 17] != b"'":
         return None
-    data = rest(summed(old))
+    said = isinstance(datasum, str) and datasum.isdecimal() and int(datasum) < 1 << 32
+    data = int(str(datasum)) if said else rest(summed(old))
     blank = new[:at] + b"0" * 16 + new[at + 16 :]
     return new[:at] + encoded(joined(summed(blank), data)) + new[at + 16 :]
 

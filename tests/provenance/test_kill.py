@@ -79,7 +79,9 @@ def test_a_file_is_readable_after_a_kill_in_the_middle_of_attaching(image: Path,
                 assert hdus[-1].header["EBPROVID"] == hdus[0].header["EBPROVID"] == ni(b"{}")
 
 
-def test_the_first_header_has_an_end_at_every_moment_of_its_change(image: Path, tmp_path: Path) -> None:
+def test_the_first_header_is_readable_at_every_moment_of_its_change_and_mended_by_the_next(
+    image: Path, tmp_path: Path
+) -> None:
     before = image.read_bytes()[:2880]
     attach(image, b"{}", Label(ni(b"{}"), ni(b"c"), 0))
     after = image.read_bytes()
@@ -94,6 +96,8 @@ def test_the_first_header_has_an_end_at_every_moment_of_its_change(image: Path, 
         with fits.open(path) as hdus:
             assert [hdu.name for hdu in hdus] == ["PRIMARY", "PROVENANCE"]
             assert hdus[0].data.sum() == 66
+        attach(path, b"{}", Label(ni(b"{}"), ni(b"c"), 0))
+        assert path.read_bytes() == after
 
 
 @pytest.mark.parametrize("trial", range(6))

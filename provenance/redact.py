@@ -17,10 +17,11 @@ from provenance.canonical import ni
 REDACTED = "[redacted]"
 
 _NAME = re.compile(
-    r"token|secret|passw|passphrase|credential|signature|cookie|api_?key|private"
-    r"|(?:^|[_.-])(?:\w*keys?|auth|pwd|pat|sig)(?:$|[_.-])",
+    r"token|secret|passw|passphrase|credential|signature|cookie|authori[sz]ation|api_?key|private"
+    r"|(?:^|[_.-])(?:\w*key|auth|pwd|pat)(?:$|[_.-])",
     re.IGNORECASE,
 )
+_QUERY_NAME = re.compile(r"sig|code|sas", re.IGNORECASE)  # in a URL only: a SIG is a sigma elsewhere
 _PUBLIC = re.compile(r"public_?key", re.IGNORECASE)
 _OPTION = re.compile(r"-{0,2}(?P<name>[\w.-]+)=(?P<value>.+)", re.DOTALL)
 _USERINFO = re.compile(r"(?<=://)(?P<user>[^/@:\s]*):(?P<value>[^/@\s]+)(?=@)")
@@ -74,6 +75,11 @@ def _secrets(item: Any, path: str) -> Iterator[tuple[str, str]]:
             return
 
 
+def _signs(name: str) -> bool:
+    """Whether a name in the query of a URL is that of a secret."""
+    return is_secret(name) or bool(_QUERY_NAME.fullmatch(name))
+
+
 def _announces(word: Any) -> bool:
     return isinstance(word, str) and word.startswith("--") and "=" not in word and is_secret(word)
 
@@ -94,7 +100,7 @@ def _inside(text: str) -> Iterator[str]:
         return
     if "://" in text:
         yield from (match["value"] for match in _USERINFO.finditer(text))
-        yield from (match["value"] for match in _QUERY.finditer(text) if is_secret(match["name"]))
+        yield from (match["value"] for match in _QUERY.finditer(text) if _signs(match["name"]))
 
 
 def _without(item: Any, path: str, found: dict[str, str], values: list[str], digests: dict[str, str]) -> Any:
@@ -128,7 +134,7 @@ def _clean(text: str, own: str | None, values: list[str]) -> str:
 
 def _hidden(match: re.Match[str]) -> str:
     named = match.groupdict().get("name")
-    if named is not None and not is_secret(named):
+    if named is not None and not (is_secret(named) if match.re is _OPTION else _signs(named)):
         return match[0]
     start = match.start("value") - match.start()
     return match[0][:start] + REDACTED

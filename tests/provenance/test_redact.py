@@ -26,7 +26,21 @@ def test_a_name_tells_a_secret(name: str) -> None:
     assert is_secret(name)
 
 
-@pytest.mark.parametrize("name", ["SIGMA", "KEYWORDS", "PATH", "AUTHOR", "PUBLIC_KEY", "COMPASS", "name"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SIGMA",
+        "N_SIG",
+        "PASSBAND",
+        "HEADER_KEYS",
+        "KEYWORDS",
+        "PATH",
+        "AUTHOR",
+        "PUBLIC_KEY",
+        "COMPASS",
+        "name",
+    ],
+)
 def test_other_names_tell_none(name: str) -> None:
     assert not is_secret(name)
 

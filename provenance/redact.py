@@ -21,7 +21,7 @@ _NAME = re.compile(
     r"|(?:^|[_.-])(?:\w*key|auth|pwd|pat)(?:$|[_.-])",
     re.IGNORECASE,
 )
-_QUERY_NAME = re.compile(r"sig|code|sas", re.IGNORECASE)  # in a URL only: a SIG is a sigma elsewhere
+_QUERY_NAME = re.compile(r"sig", re.IGNORECASE)  # in a URL only: a SIG is a sigma elsewhere
 _PUBLIC = re.compile(r"public_?key", re.IGNORECASE)
 _OPTION = re.compile(r"-{0,2}(?P<name>[\w.-]+)=(?P<value>.+)", re.DOTALL)
 _USERINFO = re.compile(r"(?<=://)(?P<user>[^/@:\s]*):(?P<value>[^/@\s]+)(?=@)")

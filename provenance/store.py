@@ -25,6 +25,15 @@ _PARAMETERS = 64
 _VALUE_LIMIT = 1000
 
 
+_stores: dict[Path, "Store"] = {}
+
+
+def default_store() -> "Store":
+    """Return this user's store; one object, and so one connection, a process."""
+    path = home() / "records.db"
+    return _stores.setdefault(path, Store(path))
+
+
 class Store:
     """Records in an SQLite database that any number of processes may use at once.
 

@@ -17,7 +17,7 @@ from eb_prefect.step import StepOptions, run_step, run_step_async
 from eb_prefect.tasks import outcome, step_task, within_flow_run
 from provenance.capture import Captured, capture
 from provenance.parts import Link
-from provenance.store import Store
+from provenance.store import Store, default_store
 
 
 class Recorded(Value):
@@ -92,7 +92,7 @@ async def recorded_step_async(
 
 
 def _recorded(run: StepRun, keeping: Keeping) -> Recorded:
-    captured = capture(run, keeping.store or Store(), based_on=keeping.based_on, into=keeping.into)
+    captured = capture(run, keeping.store or default_store(), based_on=keeping.based_on, into=keeping.into)
     record = captured.record
     found = Recorded(
         name=record.name,

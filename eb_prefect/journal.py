@@ -143,8 +143,9 @@ class Journal:
             if entry.handle.call.run is None:
                 entry.drop()
         self._delivered.clear()
-        if self._owner is not None:
+        if self._owner is not None and self._owner_file is not None:
             (self.directory / "owners" / self._owner).unlink(missing_ok=True)
+            self._owner_file.close()
             self._owner = None
 
     def _may_take(self, entry: Entry, call: Call, owner: str, *, delivered: bool) -> bool:

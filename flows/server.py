@@ -132,6 +132,8 @@ def _post(url: str, content: object) -> Any:
 
 def _end(server: subprocess.Popen[bytes]) -> None:
     server.terminate()
+    if server.stdin is not None:
+        server.stdin.close()
     try:
         server.wait(15)
     except subprocess.TimeoutExpired:

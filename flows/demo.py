@@ -143,9 +143,10 @@ def _object(
 
 
 def _keep(places: Places, flow_run: str) -> dict[str, str]:
-    prefect = shlex.join([f"PREFECT_HOME={places.prefect}", str(Path(sys.executable).with_name("prefect"))])
+    prefect = Path(sys.executable).with_name("prefect")
+    setting = (f"PREFECT_HOME={places.prefect}", "PREFECT_SERVER_ANALYTICS_ENABLED=false")
     return {
-        "start": f"env -u PREFECT_API_URL {prefect} server start",
+        "start": shlex.join(["env", "-u", "PREFECT_API_URL", *setting, str(prefect), "server", "start"]),
         "open": f"http://127.0.0.1:4200/runs/flow-run/{flow_run}",
     }
 

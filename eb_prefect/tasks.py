@@ -8,6 +8,8 @@ that do more than run: `step_task`, `within_flow_run` and `outcome`.
 
 import threading
 from collections.abc import Callable, Coroutine
+from contextvars import copy_context
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -21,6 +23,7 @@ from prefect.utilities.engine import emit_task_run_state_change_event
 from eb_prefect.brokers.protocol import Broker
 from eb_prefect.ending import StepCancelledError, StepFailedError
 from eb_prefect.errors import DuplicateStepError
+from eb_prefect.lasting import Lasting
 from eb_prefect.model.moment import instant_text
 from eb_prefect.model.phase import FINAL, Phase
 from eb_prefect.model.request import ExecutionRequest
@@ -32,7 +35,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _DEFAULT = StepOptions()
-_BRIEF = FINAL | {Phase.INITIAL, Phase.OFFERED}
+_shown = Lasting(0.3)  # what passes sooner nobody could read, and the server works 5 ms on each
 
 
 class StepTask(Task[P, R]):
@@ -157,14 +160,24 @@ def _showing(name: str, task_run: TaskRun, also: OnChange) -> OnChange:
 
     def show(session: Session, change: PhaseChange) -> None:
         task_run.name = f"{name}: {change.phase}"
-        if change.phase not in _BRIEF:
-            # the server keeps what comes with a change of state, and a PATCH costs a round trip;
-            # the engine itself tells the end, with the same name
-            emit_task_run_state_change_event(task_run, task_run.state, Running(name=str(change.phase)))
+        if change.phase in FINAL:
+            _shown.drop(task_run.id)  # the engine itself tells the end, with the same name
+        else:
+            _shown.put(task_run.id, partial(copy_context().run, _tell, task_run, change))
         logger.info(_line(name, session, change))
         also(session, change)
 
     return show
+
+
+def _tell(task_run: TaskRun, change: PhaseChange) -> None:
+    """Tell the server the phase, and the name with it, as a change of state.
+
+    It keeps what comes with one, and no request waits for an answer. Dated
+    when the phase was seen, it can't come after the end of the run.
+    """
+    state: State[Any] = Running(name=str(change.phase), timestamp=change.seen)
+    emit_task_run_state_change_event(task_run, task_run.state, state)
 
 
 def _line(name: str, session: Session, change: PhaseChange) -> str:

@@ -95,6 +95,23 @@ async def test_a_running_task_run_shows_its_phase(options: StepOptions) -> None:
     ]
 
 
+async def states(of: str) -> list[str]:
+    (run,) = await task_runs(of)
+    async with get_client() as client:
+        return [state.name or "" for state in await client.read_task_run_states(run.id)]
+
+
+async def test_a_brief_step_costs_the_server_no_more_than_a_task(options: StepOptions) -> None:
+    @flow
+    async def brief() -> str:
+        await step_async(ending("COMPLETED"), REQUEST, name="one", options=options)
+        return flow_run.id
+
+    run = await brief()
+    assert await ended_task_runs(run, 1) == {"one: COMPLETED": "Completed"}
+    assert sorted(await states(run)) == ["Completed", "Pending", "Running"]
+
+
 async def test_the_end_of_a_session_is_the_end_of_its_task_run(options: StepOptions) -> None:
     @flow
     async def mixed() -> tuple[str, list[Any]]:

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+import threading
+import time
+from collections.abc import Callable
+
+from eb_prefect.lasting import Lasting
+
+
+def until(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def serving() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "eb-lasting"]
+
+
+def test_only_what_stands_is_acted_on() -> None:
+    acted: list[str] = []
+    lasting = Lasting(0.1)
+    for text in ("first", "second", "third"):
+        lasting.put("one", lambda text=text: acted.append(text))
+    lasting.put("two", lambda: acted.append("dropped"))
+    lasting.drop("two")
+    until(lambda: bool(acted) and not serving())
+    assert acted == ["third"]
+
+
+def test_parties_do_not_wait_for_each_other() -> None:
+    acted: list[tuple[int, float]] = []
+    lasting = Lasting(0.2)
+    began = time.monotonic()
+    for party in range(100):
+        lasting.put(party, lambda party=party: acted.append((party, time.monotonic() - began)))
+    assert len(serving()) == 1
+    until(lambda: len(acted) == 100)
+    assert [party for party, _ in acted] == list(range(100))
+    assert acted[0][1] >= 0.2
+    assert acted[-1][1] < 2
+
+
+def test_the_thread_comes_back_when_it_is_needed_again() -> None:
+    acted: list[str] = []
+    lasting = Lasting(0.01)
+    for text in ("once", "twice"):
+        lasting.put("one", lambda text=text: acted.append(text))
+        until(lambda text=text: text in acted and not serving())
+    assert acted == ["once", "twice"]

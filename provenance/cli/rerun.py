@@ -21,6 +21,7 @@ from provenance.rerun import Plan, plan
 @broker_option
 @edit_options
 @into_option
+@click.option("--unpinned", is_flag=True, help="Take inputs as they are now, changed since or not.")
 @click.option("--yes", is_flag=True, help="Agree to run what is shown.")
 @json_option
 def rerun(
@@ -29,6 +30,7 @@ def rerun(
     settings: tuple[str, ...],
     inputs: tuple[str, ...],
     into: Path | None,
+    unpinned: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -36,13 +38,14 @@ def rerun(
 
     What will run, and how it differs, is shown first. It came out of a file,
     so a person has to agree: at the prompt or with --yes. Without consent
-    nothing is run and the command ends with 7.
+    nothing is run and the command ends with 7. Data that are not given anew
+    must be what they were, or the step fails before it starts.
 
     Example: eb rerun catalogue.fits --set executable.environment.THRESHOLD=5 --yes
     """
     found = extract(file)
     record = read_record(found.text, found.place)
-    planned = plan(record, settings=settings, inputs=pairs(inputs))
+    planned = plan(record, settings=settings, inputs=pairs(inputs), pinned=not unpinned)
     click.echo("\n".join(_shown(str(file), planned)), err=True)
     if not (yes or _agrees(as_json=as_json)):
         raise SystemExit(Exit.CONSENT)

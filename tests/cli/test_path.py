@@ -147,6 +147,8 @@ def test_an_input_that_changed_since_is_not_taken_for_the_same(tmp_path: Path, f
     assert "frame" in again.stderr
     assert json.loads(again.stdout)["phase"] == "FAILED"
     assert runs(tmp_path) == 1
+    assert eb("rerun", "made/copy.fits", "--yes", "--unpinned").returncode == 0
+    assert runs(tmp_path) == 2
 
 
 def test_changed_pixels_are_found_out(tmp_path: Path, frame: Path, eb: Eb) -> None:

@@ -98,12 +98,12 @@ def test_files_in_a_writable_volume_are_the_products(either_bench: EmbeddedBench
 
 def test_products_keep_whatever_name_they_have(either_bench: EmbeddedBench) -> None:
     request = shell(
-        f"cd {OUTPUT} && touch 'a b%' \"$(printf 'caf\\351')\"",
+        f"cd {OUTPUT} && touch 'a b%' \"$(printf 'na\\351')\"",
         volume(OUTPUT, "room", mode="READWRITE"),
         storage=[storage("room")],
     )
     session = run(either_bench, request)
-    assert [product.name for product in session.products] == ["a b%", "caf\\xe9"]
+    assert [product.name for product in session.products] == ["a b%", "na\\xe9"]
     paths = [unquote(urlsplit(p.location).path, errors="surrogateescape") for p in session.products]
     assert all(Path(path).is_file() for path in paths)
 

@@ -52,7 +52,8 @@ def capture(
     Raises
     ------
     ProductExistsError
-        Other files are where products should go. Nothing was written.
+        Other files are where products should go. Nothing was written there;
+        the run is recorded, and its products stay where the session left them.
     UnreadableProductError
         A product is damaged.
     CanNotAttachError
@@ -64,8 +65,8 @@ def capture(
     have = gathered(run)
     record = store.of_session(run.broker.name, run.session.uuid)
     files = {name: into / name for name in have.files} if into else have.files
-    if into:
-        _refuse_to_overwrite(files, record)
+    if others := _in_the_way(files, record) if into else []:
+        raise ProductExistsError(others, capture(run, store, based_on=based_on).products)
     if record is None:
         made = draft(
             run, products=have.entries, inputs=inputs(run, store), based_on=based_on, missing=have.missing
@@ -78,14 +79,12 @@ def capture(
     return Captured(record, tuple(files.values()), attached)
 
 
-def _refuse_to_overwrite(files: dict[str, Path], record: StepRecord | None) -> None:
-    """Let only those files stand that a capture of the same run has put there."""
+def _in_the_way(files: dict[str, Path], record: StepRecord | None) -> list[Path]:
+    """Return what stands where files should go, but for what a capture of the same run has put there."""
     others = [
         path for name, path in files.items() if os.path.lexists(path) and not _is_done(path, name, record)
     ]
-    others += [beside for path in files.values() if not is_ours(beside := sidecar(path))]
-    if others:
-        raise ProductExistsError(others)
+    return others + [beside for path in files.values() if not is_ours(beside := sidecar(path))]
 
 
 def _is_done(path: Path, product: str, record: StepRecord | None) -> bool:

@@ -60,13 +60,15 @@ class CanNotAttachError(ProvenanceError):
 
 
 class ProductExistsError(ProvenanceError):
-    """Other files are where the products should go; nothing was written."""
+    """Other files are where the products should go; the products are ``kept`` where the session left them."""
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self.paths = tuple(fspath(path) for path in paths)
-        super().__init__(
-            f"{', '.join(self.paths)} would be overwritten; nothing was written, choose another directory"
-        )
+    def __init__(self, paths: Iterable[Path], kept: Iterable[Path] = ()) -> None:
+        self.paths: tuple[str, ...] = tuple(fspath(path) for path in paths)
+        self.kept: tuple[str, ...] = tuple(fspath(path) for path in kept)
+        what = f"{', '.join(self.paths)} would be overwritten"
+        where = f"the step is recorded and its products are {', '.join(self.kept)}" if self.kept else ""
+        mend = "nothing was written there, choose another directory"
+        super().__init__("; ".join(filter(None, (what, mend, where))))
 
 
 class UnknownRecordError(ProvenanceError):

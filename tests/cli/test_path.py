@@ -264,3 +264,15 @@ def test_a_session_can_be_cancelled_from_elsewhere(tmp_path: Path, frame: Path, 
         assert cancelled.returncode == 0, cancelled.stderr
         told = json.loads(running.communicate(timeout=30)[0])
     assert (told["phase"], running.returncode) == ("CANCELLED", 1)
+
+
+def test_products_that_can_not_go_where_they_should_are_not_lost(tmp_path: Path, frame: Path, eb: Eb) -> None:
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "copy.fits").write_text("mine")
+    refused = eb("run", request(tmp_path), "--out", "made")
+    assert refused.returncode == 2
+    assert (tmp_path / "made" / "copy.fits").read_text() == "mine"
+    (kept,) = (tmp_path / "eb home" / "sessions").rglob("copy.fits")
+    assert str(kept) in refused.stderr
+    assert eb("show", kept).returncode == 0
+    assert len(json.loads(eb("history", "--json").stdout)) == 1

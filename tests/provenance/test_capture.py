@@ -56,7 +56,7 @@ def test_a_copied_product_leaves_the_sessions_file_alone(
     assert list((tmp_path / "kept").iterdir()) == [tmp_path / "kept" / "image.fits"]
 
 
-def test_nothing_is_overwritten_and_nothing_written_where_a_file_is_in_the_way(
+def test_a_file_in_the_way_is_left_alone_and_the_step_recorded_where_its_products_are(
     run_of: RunOf, store: Store, image: Path, tmp_path: Path
 ) -> None:
     kept = tmp_path / "kept"
@@ -64,11 +64,13 @@ def test_nothing_is_overwritten_and_nothing_written_where_a_file_is_in_the_way(
     (kept / "image.fits").write_text("mine")
     note = tmp_path / "note.txt"
     note.write_text("made too")
-    with pytest.raises(ProductExistsError, match=r"image\.fits"):
+    with pytest.raises(ProductExistsError, match=r"image\.fits") as raised:
         capture(run_of(note, image), store, into=kept)
     assert list(kept.iterdir()) == [kept / "image.fits"]
     assert (kept / "image.fits").read_text() == "mine"
-    assert store.history() == ()
+    assert set(raised.value.kept) == {str(note), str(image)}
+    (entry,) = store.history()
+    assert extract(image).digest == extract(note).digest == entry.digest
 
 
 def test_a_foreign_file_under_the_sidecars_name_is_in_the_way_too(

@@ -105,11 +105,8 @@ class Schedule(Value):
     releasing: Window | None = None
 
 
-class Component(Value):
-    """What every part of a request, an offer or a session may carry.
-
-    In a request only ``name`` and ``description`` are the client's to give.
-    """
+class Described(Value):
+    """What brokers say of anything they have a name for."""
 
     uuid: Text | None = None
     name: Text | None = None
@@ -119,7 +116,15 @@ class Component(Value):
     modified: Instant | None = None
     messages: tuple[Message, ...] = ()
     options: tuple[Option, ...] = ()
-    phase: AnyComponentPhase | None = None
-    schedule: Schedule | None = None
     costs: tuple[Amount, ...] = ()
     metrics: tuple[Amount, ...] = ()
+
+
+class Component(Described):
+    """What every part of a request, an offer or a session may carry.
+
+    In a request only ``name`` and ``description`` are the client's to give.
+    """
+
+    phase: AnyComponentPhase | None = None
+    schedule: Schedule | None = None

@@ -9,7 +9,7 @@ from eb_prefect.model.compute import Compute, Volume
 from eb_prefect.model.data import Data
 from eb_prefect.model.executable import Executable
 from eb_prefect.model.moment import Instant
-from eb_prefect.model.parts import Amount, Checksum, Connector, Message, Option, Schedule
+from eb_prefect.model.parts import Checksum, Connector, Described, Schedule
 from eb_prefect.model.phase import FINAL, AnyPhase
 from eb_prefect.model.storage import Storage
 from eb_prefect.model.value import Text, Value, Whole
@@ -45,7 +45,7 @@ class Product(Value):
     checksum: Checksum | None = None
 
 
-class Session(Value):
+class Session(Described):
     """What a broker says about one execution, from offer to end.
 
     ``raw`` holds the bytes as they came, where they came over a wire; it is
@@ -54,13 +54,6 @@ class Session(Value):
 
     kind: str | None = None
     uuid: Text
-    name: Text | None = None
-    description: Text | None = None
-    url: Text | None = None
-    created: Instant | None = None
-    modified: Instant | None = None
-    messages: tuple[Message, ...] = ()
-    options: tuple[Option, ...] = ()
     phase: AnyPhase
     executable: Executable | None = None
     compute: Compute | None = None
@@ -70,8 +63,6 @@ class Session(Value):
     schedule: Schedule | None = None
     expires: Instant | None = None
     connectors: tuple[Connector, ...] = ()
-    costs: tuple[Amount, ...] = ()
-    metrics: tuple[Amount, ...] = ()
     outcome: Outcome | None = None
     products: tuple[Product, ...] = ()
     raw: bytes | None = Field(default=None, exclude=True, repr=False)
@@ -87,20 +78,10 @@ def _answer(given: object) -> object:
     return {True: "YES", False: "NO"}.get(given, given) if isinstance(given, bool) else given
 
 
-class OfferSet(Value):
+class OfferSet(Described):
     """A broker's answer to a request: YES with offers, or NO with messages."""
 
     kind: str | None = None
-    uuid: Text | None = None
-    name: Text | None = None
-    description: Text | None = None
-    url: Text | None = None
-    created: Instant | None = None
-    modified: Instant | None = None
-    messages: tuple[Message, ...] = ()
-    options: tuple[Option, ...] = ()
     result: Annotated[str, BeforeValidator(_answer)]
     offers: tuple[Session, ...] = ()
-    costs: tuple[Amount, ...] = ()
-    metrics: tuple[Amount, ...] = ()
     raw: bytes | None = Field(default=None, exclude=True, repr=False)

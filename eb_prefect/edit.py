@@ -104,6 +104,8 @@ def _applied(document: Any, patch: Any) -> Any:
 
 
 def _setting(document: dict[str, Any], text: str) -> list[Operation] | Fault:
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return Fault(ascii(text)[1:-1], "has bytes that are no UTF-8 text")
     match = _SETTING.fullmatch(text)
     steps = steps_of(match.group(1).strip()) if match else []
     if not match or not steps:

@@ -17,7 +17,13 @@ from uuid import uuid4
 
 from eb_prefect.model.steprun import StepRun
 from provenance.canonical import ni_of_hex
-from provenance.errors import MalformedRecordError, NoRecordError, ProductExistsError, UnreadableProductError
+from provenance.errors import (
+    CanNotDeliverError,
+    MalformedRecordError,
+    NoRecordError,
+    ProductExistsError,
+    UnreadableProductError,
+)
 from provenance.gather import gathered, inputs
 from provenance.parts import Link
 from provenance.products.attach import Attached, attach, embed
@@ -54,6 +60,8 @@ def capture(
     ProductExistsError
         Other files are where products should go. Nothing was written there;
         the run is recorded, and its products stay where the session left them.
+    CanNotDeliverError
+        There is no room in ``into``, or it can't be made; the same holds.
     UnreadableProductError
         A product is damaged.
     CanNotAttachError
@@ -73,7 +81,13 @@ def capture(
         )
         record = made.record
         store.add(record, taken_out=made.secrets)
-    attached = tuple(_delivered(have.files[name], path, record, name) for name, path in files.items())
+    try:
+        attached = tuple(_delivered(have.files[name], path, record, name) for name, path in files.items())
+    except OSError as reason:
+        if into is None:
+            raise
+        kept = capture(run, store, based_on=based_on).products
+        raise CanNotDeliverError(into, reason.strerror or str(reason), kept) from reason
     if files:
         store.located(record.digest, {name: (path.absolute(), _whole(path)) for name, path in files.items()})
     return Captured(record, tuple(files.values()), attached)

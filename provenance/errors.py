@@ -7,6 +7,7 @@ ProvenanceError
 |-- MalformedRecordError    what the file carries can't be read: take the record from the store
 |-- CanNotAttachError       the record can't be put into this file: read why, the sidecar may do
 |-- ProductExistsError      choose another directory, or move what is there
+|-- CanNotDeliverError      choose another directory, or make room
 |-- UnknownRecordError      the store has no such record
 |-- StoreError              the store can't be used: read why
 `-- CanNotRerunError        say what is missing, and plan again
@@ -69,6 +70,19 @@ class ProductExistsError(ProvenanceError):
         where = f"the step is recorded and its products are {', '.join(self.kept)}" if self.kept else ""
         mend = "nothing was written there, choose another directory"
         super().__init__("; ".join(filter(None, (what, mend, where))))
+
+
+class CanNotDeliverError(ProvenanceError):
+    """Products can't be copied to ``directory``; they are ``kept`` where the session left them."""
+
+    def __init__(self, directory: Path, reason: str, kept: Iterable[Path]) -> None:
+        self.directory = fspath(directory)
+        self.reason = reason
+        self.kept: tuple[str, ...] = tuple(fspath(path) for path in kept)
+        super().__init__(
+            f"the products can't be copied to {self.directory}: {reason}; "
+            f"the step is recorded and its products are {', '.join(self.kept)}"
+        )
 
 
 class UnknownRecordError(ProvenanceError):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """All records of this user, findable by digest, content, time and parameter."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -90,7 +91,7 @@ class Store:
             whole = _interned(db, [file for _, file in files.values() if file])
             for name, (path, file) in files.items():
                 one = products.update().where(products.c.record == record, products.c.name == name)
-                db.execute(one.values(path=str(path), file=whole.get(file or "")))
+                db.execute(one.values(path=_as_text(path), file=whole.get(file or "")))
             _insert(db, links, [{"child": file, "parent": record, "kind": "made"} for file in whole.values()])
 
     def find(self, digest: str) -> StepRecord:
@@ -177,6 +178,8 @@ class Store:
                 yield db
         except DatabaseError as reason:
             raise StoreError(self.path, str(reason.orig)) from reason
+        except OSError as reason:
+            raise StoreError(self.path, reason.strerror or str(reason)) from reason
 
 
 def _interned(db: Connection, names: Iterable[str]) -> dict[str, int]:
@@ -192,6 +195,11 @@ def _interned(db: Connection, names: Iterable[str]) -> dict[str, int]:
 def _insert(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     if rows:
         db.execute(insert(table).on_conflict_do_nothing(), rows)
+
+
+def _as_text(path: Path) -> str:
+    """Return the path as text; bytes that are no UTF-8 are shown as escapes."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _number(db: Connection, digest: str) -> int:

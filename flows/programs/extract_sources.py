@@ -55,7 +55,7 @@ def main(image: str, product: str) -> None:
     hdu.header["THRESHLD"] = (threshold, "detection threshold in standard deviations")
     hdu.header["MINAREA"] = (area, "fewest pixels of a source")
     hdu.header["NOISE"] = (noise, "standard deviation of the image, in adu")
-    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(product, checksum=True)
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(product)
     print(f"{len(table)} sources of {threshold:g} standard deviations in {area} pixels or more")
 
 

@@ -103,7 +103,7 @@ def main(frame: str, product: str) -> None:
     for line in (*unbiased, *cut, *made):
         header.add_history(f"smooth_frame: {line}")
         print(line)
-    fits.PrimaryHDU(data.astype(np.float32), header).writeto(product, checksum=True)
+    fits.PrimaryHDU(data.astype(np.float32), header).writeto(product)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,13 @@ from eb_prefect.errors import (
     StepTimeoutError,
     UnknownSessionError,
 )
-from provenance.errors import CanNotRerunError, ProductExistsError, ProvenanceError
+from provenance.errors import (
+    CanNotDeliverError,
+    CanNotRerunError,
+    ProductExistsError,
+    ProvenanceError,
+    StoreError,
+)
 
 
 class Exit(IntEnum):
@@ -22,7 +28,7 @@ class Exit(IntEnum):
     NO = 1
     """The step ended FAILED or CANCELLED, and is recorded; or a document has faults."""
     WRONG = 2
-    """The command line, a document or a path can't be used; nothing was run."""
+    """The command line, a document or a path can't be used; what was run all the same is named."""
     REFUSED = 3
     """The broker makes no offer and says why, or a dialect can't express a document."""
     BROKER = 4
@@ -46,6 +52,8 @@ _CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (EBError, Exit.WRONG),
     (CanNotRerunError, Exit.WRONG),
     (ProductExistsError, Exit.WRONG),
+    (CanNotDeliverError, Exit.WRONG),
+    (StoreError, Exit.WRONG),
     (ProvenanceError, Exit.NO_RECORD),
 )
 

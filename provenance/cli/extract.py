@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from provenance.cli.options import product_argument
 from provenance.errors import MalformedRecordError
 from provenance.products.extract import extract as found_in
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@product_argument
 @click.option(
     "--part",
     type=click.Choice(["record", "request", "session"]),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from provenance.cli.options import json_option
+from provenance.cli.options import json_option, product_argument
 from provenance.cli.plain import plain, short_digest
 from provenance.entries import Lineage
 from provenance.errors import UnknownRecordError
@@ -19,7 +19,7 @@ _NOTHING = Lineage((), (), ())
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@product_argument
 @json_option
 def lineage(file: Path, as_json: bool) -> None:
     """Follow FILE back, step by step, to the data it was made from.

@@ -7,12 +7,17 @@ Prefect nor astropy.
 
 import importlib
 import json
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import click
 
 from eb_prefect.errors import EBError, InvalidDocumentError
 from provenance.cli.exits import Exit, exit_of
+from provenance.cli.plain import plain
 from provenance.errors import ProvenanceError
 
 COMMANDS = {
@@ -44,6 +49,16 @@ class Commands(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def make_context(self, *given: Any, **options: Any) -> click.Context:
+        """Read the command line; --help and --version are answered here."""
+        with _readers():
+            return super().make_context(*given, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _readers():
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list without importing our own commands."""
         texts = {name: text for name, (_, text) in COMMANDS.items()}
@@ -52,6 +67,15 @@ class Commands(click.Group):
             texts[name] = command.get_short_help_str(limit=70) if command else ""
         with formatter.section("Commands"):
             formatter.write_dl(sorted(texts.items()))
+
+
+@contextmanager
+def _readers() -> Iterator[None]:
+    """End as if interrupted when nobody reads any more; the code that click has means something else here."""
+    try:
+        yield
+    except BrokenPipeError as gone:
+        raise click.exceptions.Exit(Exit.INTERRUPTED) from gone
 
 
 def _added() -> dict[str, str]:
@@ -70,22 +94,42 @@ def eb() -> None:
 def main() -> None:
     """Run the command line; an error that its user can mend is a paragraph, not a traceback."""
     try:
-        sys.exit(eb(standalone_mode=False) or Exit.DONE)
+        code = _code()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _close_stdout()
+        code = Exit.INTERRUPTED
+    except OSError as reason:  # what it had to say found no room
+        _close_stdout()
+        click.echo(f"eb: {plain(reason)}", err=True)
+        code = Exit.WRONG
+    sys.exit(code)
+
+
+def _code() -> int:
+    try:
+        return eb(standalone_mode=False) or Exit.DONE
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else Exit.DONE
     except click.ClickException as wrong:
         wrong.show()
-        sys.exit(wrong.exit_code)
-    except (click.Abort, KeyboardInterrupt, BrokenPipeError):
-        sys.exit(Exit.INTERRUPTED)
+        _tell_programs(wrong, wrong.format_message())
+        return wrong.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
     except (EBError, ProvenanceError) as error:
-        _tell(error)
-        sys.exit(exit_of(error))
+        click.echo("\n".join(map(plain, f"eb: {error}".split("\n"))), err=True)
+        _tell_programs(error, str(error))
+        return exit_of(error)
 
 
-def _tell(error: Exception) -> None:
-    click.echo(f"eb: {error}", err=True)
+def _tell_programs(error: Exception, message: str) -> None:
     if "--json" in sys.argv:
-        told = {"type": type(error).__name__, "message": str(error)}
-        faults = (
-            [fault._asdict() for fault in error.faults] if isinstance(error, InvalidDocumentError) else []
-        )
-        click.echo(json.dumps({"error": {**told, "faults": faults}}))
+        faults = error.faults if isinstance(error, InvalidDocumentError) else ()
+        told = {"type": type(error).__name__, "message": message}
+        click.echo(json.dumps({"error": {**told, "faults": [fault._asdict() for fault in faults]}}))
+
+
+def _close_stdout() -> None:
+    """Let the interpreter's last flush go nowhere: nobody reads."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

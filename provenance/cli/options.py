@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options that several commands have."""
+"""Arguments and options that several commands have."""
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,53 @@ from typing import Any
 import click
 
 from eb_prefect.errors import Fault, InvalidDocumentError
+from provenance.cli.plain import plain
 
 Command = Callable[..., Any]
+
+
+class ProductFile(click.Path):
+    """A regular file that is there: to open a pipe would be to wait for its writer."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not path.is_file():
+            self.fail(f"{click.format_filename(value)!r} is no regular file.", param, ctx)
+        return path
+
+
+class OutDirectory(click.Path):
+    """A directory that is there or can be made, known before anything is run."""
+
+    def __init__(self) -> None:
+        super().__init__(file_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        there = next(each for each in (path.absolute(), *path.absolute().parents) if os.path.lexists(each))
+        if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+            self.fail(f"nothing can be written to {click.format_filename(there)!r}.", param, ctx)
+        return path
+
+
+class Name(click.ParamType[str]):
+    """A name that can be told in one line of text."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name."""
+        if not str(value).isprintable():
+            self.fail(f"{plain(value)!r} has characters that can't be printed.", param, ctx)
+        return str(value)
+
+
+product_argument = click.argument("file", type=ProductFile())
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -20,7 +66,7 @@ broker_option = click.option(
 into_option = click.option(
     "--out",
     "into",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutDirectory(),
     help="A directory to copy the products to; nothing in it is overwritten. "
     "They stay in the session's own directory otherwise.",
 )

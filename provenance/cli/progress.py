@@ -5,11 +5,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.text import Text
 
 from eb_prefect.model.session import Session
 from eb_prefect.model.steprun import PhaseChange
+from provenance.cli.plain import plain
 
 OnChange = Callable[[Session, PhaseChange], None]
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Fall silent: that nobody watches ends no step."""
+        self.quiet = True
 
 
 @contextmanager
@@ -18,11 +26,13 @@ def progress(name: str) -> Iterator[OnChange]:
 
     Standard output stays free for the result.
     """
-    console = Console(stderr=True, highlight=False)
-    with console.status(f"{name}: asking for offers") as status:
+    console = _Console(stderr=True, highlight=False)
+    title = plain(name)
+    with console.status(Text(f"{title}: asking for offers")) as status:
 
         def show(session: Session, change: PhaseChange) -> None:
-            console.print(f"{change.seen:%H:%M:%S}  {name}: {change.phase}  [dim]{session.uuid}[/dim]")
-            status.update(f"{name}: {change.phase}")
+            line = Text(f"{change.seen:%H:%M:%S}  {title}: {plain(change.phase)}  ")
+            console.print(line.append(plain(session.uuid), style="dim"), soft_wrap=True)
+            status.update(Text(f"{title}: {plain(change.phase)}"))
 
         yield show

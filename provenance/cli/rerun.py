@@ -9,7 +9,14 @@ import click
 from eb_prefect.wire.text import to_text
 from provenance.cli.execute import Errand, ended_well, execute
 from provenance.cli.exits import Exit
-from provenance.cli.options import broker_option, edit_options, into_option, json_option, pairs
+from provenance.cli.options import (
+    broker_option,
+    edit_options,
+    into_option,
+    json_option,
+    pairs,
+    product_argument,
+)
 from provenance.cli.plain import plain
 from provenance.products.extract import extract
 from provenance.record import read_record
@@ -17,7 +24,7 @@ from provenance.rerun import Plan, plan
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@product_argument
 @broker_option
 @edit_options
 @into_option

@@ -13,7 +13,7 @@ from eb_prefect.errors import InvalidRequestError
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.wire.document import read_request
 from provenance.cli.execute import Errand, ended_well, execute
-from provenance.cli.options import broker_option, edit_options, into_option, json_option, pairs
+from provenance.cli.options import Name, broker_option, edit_options, into_option, json_option, pairs
 
 
 @click.command()
@@ -21,7 +21,7 @@ from provenance.cli.options import broker_option, edit_options, into_option, jso
 @broker_option
 @edit_options
 @into_option
-@click.option("--name", help="The step's name; the request's own otherwise.")
+@click.option("--name", type=Name(), help="The step's name; the request's own otherwise.")
 @json_option
 def run(
     request: BinaryIO,

@@ -10,13 +10,14 @@ from typing import Any
 import click
 
 from provenance.cli.exits import Exit
+from provenance.cli.options import product_argument
 from provenance.cli.plain import plain, short_digest, size_text
 from provenance.products.extract import extract
 from provenance.products.found import Binding, Found
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@product_argument
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(file: Path, as_json: bool) -> None:
     """Show how FILE was made, and whether it is still what was recorded.

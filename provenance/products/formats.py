@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a module does for its file format, and which formats there are."""
 
+import errno
 from pathlib import Path
 from typing import Protocol
 
@@ -46,5 +47,7 @@ def format_of(path: Path) -> Format:
     OSError
         There is no file that can be read.
     """
+    if path.exists() and not path.is_file():  # to open a pipe is to wait for its writer
+        raise OSError(errno.EINVAL, "it is no regular file")
     with path.open("rb"):  # tells why, where there is none
         return next(one for one in FORMATS if one.recognises(path))

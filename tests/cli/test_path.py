@@ -2,77 +2,15 @@
 """The whole path as a user at a terminal walks it."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-EB = [sys.executable, "-c", "from provenance.cli.main import main; main()"]
-
-REQUEST = """
-name: double
-executable:
-  kind: urn:eb-prefect:kind/executable/program
-  command: [sh, -c, 'echo ran >> "$RUNS"; {work}']
-  environment: {{RUNS: {runs}, FACTOR: 2}}
-compute:
-  cores: {{min: 1}}
-  memory: {{min: 1}}
-  volumes:
-    - {{path: /input/frame.fits, mode: READONLY, resources: [frame]}}
-    - {{path: /output, mode: READWRITE, resources: [products]}}
-storage:
-  - name: products
-data:
-  - {{name: frame, location: {frame}}}
-schedule:
-  requested: {{duration: PT5M}}
-"""
-
-Eb = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def eb(tmp_path: Path) -> Eb:
-    def call(*words: object, **given: object) -> subprocess.CompletedProcess[str]:
-        options = {"cwd": tmp_path, "env": environment(tmp_path / "eb home"), **given}
-        return subprocess.run(
-            [*EB, *map(str, words)], capture_output=True, text=True, check=False, timeout=60, **options
-        )
-
-    return call
-
-
-def environment(home: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "EB_HOME": str(home), "COLUMNS": "120"}
-
-
-@pytest.fixture
-def frame(tmp_path: Path) -> Path:
-    import numpy as np
-    from astropy.io import fits
-
-    path = tmp_path / "frame.fits"
-    fits.PrimaryHDU(np.arange(12.0).reshape(3, 4)).writeto(path)
-    return path
-
-
-def request(folder: Path, work: str = "cp /input/frame.fits /output/copy.fits") -> Path:
-    path = folder / "request.yaml"
-    frame = (folder / "frame.fits").as_uri()
-    path.write_text(REQUEST.format(work=work, runs=folder / "runs", frame=frame))
-    return path
-
-
-def runs(folder: Path) -> int:
-    return len((folder / "runs").read_text().splitlines()) if (folder / "runs").exists() else 0
+from tests.cli.walking import EB, ROOT, Eb, environment, request, runs
 
 
 def test_a_request_becomes_a_product_that_tells_how_it_was_made(tmp_path: Path, frame: Path, eb: Eb) -> None:
@@ -200,7 +138,7 @@ def test_what_this_machine_can_not_do_is_refused_with_its_reasons(
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("show", "nothing.fits"), 5, "nothing.fits"),
+        (("show", "nothing.fits"), 2, "nothing.fits"),
         (("show", "frame.fits"), 5, "no record"),
         (("rerun", "frame.fits", "--yes"), 5, "no record"),
         (("run", "request.yaml", "--set", "executable.environments.X=1"), 2, "mean 'environment'"),

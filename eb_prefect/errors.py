@@ -5,13 +5,22 @@ EBError
 |-- InvalidDocumentError      mend the document: every fault with its path
 |   |-- UnreadableDocumentError   mend its text: it is no JSON or YAML
 |   |-- InvalidEditError      mend the --set or --input that asked for the change
+|   |-- InvalidChoiceError    mend the policy or the constraint
+|   |-- InvalidConfigurationError   mend the file of brokers, or what it names
 |   `-- InvalidRequestError
 |-- NotExpressibleError       choose another dialect, or drop the field
 |-- NoOfferError              change the request: the broker said NO and why
+|-- RequestRefusedError       change the request: the broker could not even read it
 |-- OfferGoneError            ask for offers again
 |-- UnknownBrokerError        name another broker
+|-- NotABrokerError           mend the address or the dialect: no broker answers there
+|   `-- NoBatchSystemError    install or configure it there, or name the host that has it
+|-- AccessDeniedError         give other credentials, or ask the session's owner
 |-- BrokerUnavailableError    try again later
+|-- UnusableAnswerError       report it to the broker's people: no client could use the answer
 |-- UnknownSessionError       the broker lost it: report, or start anew
+|-- OutputGoneError           the log or product is not there (any more)
+|-- AnswerLostError           look whether it runs before trying again: it was not safe to repeat
 |-- DuplicateStepError        give each step of a flow run its own name
 |-- StepTimeoutError          wait again, or cancel
 `-- StepEndedError            the session ended without success (in `eb_prefect.ending`)
@@ -75,6 +84,14 @@ class InvalidEditError(InvalidDocumentError):
     """A change to a request that can't be made; nothing was changed."""
 
 
+class InvalidChoiceError(InvalidDocumentError):
+    """A policy or a constraint on offers that means nothing; nobody was asked."""
+
+
+class InvalidConfigurationError(InvalidDocumentError):
+    """The file in which a person names brokers, or a secret that it leads to, can't be used."""
+
+
 class InvalidRequestError(InvalidDocumentError):
     """A request that no broker could run."""
 
@@ -98,6 +115,16 @@ class NoOfferError(EBError):
         super().__init__(f"{broker} makes no offer: {why}")
 
 
+class RequestRefusedError(EBError):
+    """The broker refused the request without saying NO; ``status`` is the HTTP status it gave."""
+
+    def __init__(self, broker: str, status: int, reason: str) -> None:
+        self.broker = broker
+        self.status = status
+        self.reason = reason
+        super().__init__(f"{broker} refuses the request with {status}: {reason}; change the request")
+
+
 class OfferGoneError(EBError):
     """The offer can't be accepted any more; ask for offers again."""
 
@@ -116,13 +143,84 @@ class UnknownBrokerError(EBError):
         super().__init__(f"there is no broker named {name!r}; there is {', '.join(self.known)}")
 
 
+class NotABrokerError(EBError):
+    """What answers at ``url`` is no Execution Broker, or speaks another dialect."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        self.url = url
+        self.reason = reason
+        super().__init__(f"no broker answers at {url}: {reason}; check its address and dialect")
+
+
+class NoBatchSystemError(NotABrokerError):
+    """A host has no such batch system, or none that it is set up to use."""
+
+    def __init__(self, name: str, host: str, reason: str) -> None:
+        self.url = f"{name} on {host}"
+        self.reason = reason
+        remedy = "install and configure its commands, or name by ssh the host that has them"
+        EBError.__init__(self, f"there is no {name} on {host}: {reason}; {remedy}")
+
+
+class AccessDeniedError(EBError):
+    """The broker does not let this user do that; ``status`` is 401 for who, 403 for what."""
+
+    def __init__(self, broker: str, status: int, reason: str) -> None:
+        self.broker = broker
+        self.status = status
+        self.reason = reason
+        remedy = "give it credentials that it knows" if status == 401 else "ask the owner of the session"
+        super().__init__(f"{broker} denies access with {status}: {reason}; {remedy}")
+
+
 class BrokerUnavailableError(EBError):
-    """The broker gave no usable answer now; trying later may help."""
+    """The broker gave no usable answer now; trying later may help.
+
+    ``retry_after`` is how many seconds it asks to be left alone, None where
+    it does not say. ``is_unsent`` is whether nothing can have been done, as
+    nothing was sent.
+    """
+
+    def __init__(
+        self, broker: str, reason: str, *, retry_after: float | None = None, is_unsent: bool = False
+    ) -> None:
+        self.broker = broker
+        self.reason = reason
+        self.retry_after = retry_after
+        self.is_unsent = is_unsent
+        super().__init__(f"{broker} can't be reached: {reason}; try again later")
+
+
+class UnusableAnswerError(EBError):
+    """The broker answered, and not as the protocol says; no retry helps and no change of the request."""
 
     def __init__(self, broker: str, reason: str) -> None:
         self.broker = broker
         self.reason = reason
-        super().__init__(f"{broker} can't be reached: {reason}; try again later")
+        super().__init__(
+            f"{broker} gives an answer that can't be used: {reason}; report it to those who run it"
+        )
+
+
+class OutputGoneError(EBError):
+    """What a connector or a product names is not there."""
+
+    def __init__(self, broker: str, location: str, reason: str) -> None:
+        self.broker = broker
+        self.location = location
+        self.reason = reason
+        super().__init__(f"{broker} has nothing at {location}: {reason}; it may have been removed")
+
+
+class AnswerLostError(EBError):
+    """A call that is not safe to repeat got no answer, so what it did is not known."""
+
+    def __init__(self, broker: str, reason: str) -> None:
+        self.broker = broker
+        self.reason = reason
+        super().__init__(
+            f"the answer of {broker} was lost: {reason}; a session may run, look before you repeat it"
+        )
 
 
 class UnknownSessionError(EBError):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where this user's sessions, journal and records live."""
+"""Where this user's sessions, journal and records live, and what this user configures."""
 
 import os
 from pathlib import Path
+
+CHOICE = "EB_CONFIG"
 
 
 def home() -> Path:
@@ -11,3 +13,11 @@ def home() -> Path:
         return Path(given).absolute()
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state) / "eb"
+
+
+def configuration_path() -> Path:
+    """Return where the file of brokers is, or would be; what else is configured lies beside it."""
+    if given := os.environ.get(CHOICE):
+        return Path(given).absolute()
+    above = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(above) / "eb" / "brokers.toml"

@@ -18,12 +18,15 @@ import fcntl
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 from uuid import uuid4
 
+from eb_prefect.durable import sync
+from eb_prefect.errors import UnusableAnswerError
 from eb_prefect.model.session import OfferSet
 from eb_prefect.model.steprun import PhaseChange
 from eb_prefect.model.value import Value
@@ -100,7 +103,8 @@ class Journal:
         self.directory = directory
         self._owner: str | None = None
         self._owner_file: TextIO | None = None
-        self._delivered: list[Entry] = []
+        self._delivered: list[Path] = []
+        self._lock = threading.Lock()
 
     @contextmanager
     def take(self, call: Call) -> Iterator[Entry | None]:
@@ -118,30 +122,41 @@ class Journal:
         yield None
 
     @contextmanager
-    def write(self, call: Call, offers: OfferSet, session: str) -> Iterator[Entry]:
-        """Put a session down, on the disk when this returns, and hold its entry."""
+    def write(self, call: Call, offers: OfferSet, session: str, change: PhaseChange) -> Iterator[Entry]:
+        """Put a session down with its first phase, on the disk when this returns, and hold its entry.
+
+        Raises
+        ------
+        UnusableAnswerError
+            The same call was offered this session before.
+        """
         handle = Handle(call=call, owner=self._own(), offers=offers, session=session)
         folder = self.directory / call.key
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{session}.jsonl"
-        with path.open("x") as file:
+        try:
+            file = path.open("x")
+        except FileExistsError as reason:
+            raise UnusableAnswerError(call.broker, f"it offers session {session} again") from reason
+        with file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            file.write(json.dumps({"handle": handle.neutral()}) + "\n")
+            # in one line, as a kill may come between two
+            file.write(json.dumps({"handle": handle.neutral(), "change": change.neutral()}) + "\n")
             file.flush()
             os.fsync(file.fileno())
-            _sync(folder)
-            yield Entry(path, file, handle, [])
+            sync(folder)
+            yield Entry(path, file, handle, [change])
 
     def deliver(self, entry: Entry) -> None:
         """Say that the caller gets the result: only a retry of its flow run, or a kill, asks again."""
         entry.deliver()
-        self._delivered.append(entry)
+        if entry.handle.call.run is None:
+            self._delivered.append(entry.path)
 
     def close(self) -> None:
         """End in order: from here on the results of this process are had."""
-        for entry in self._delivered:
-            if entry.handle.call.run is None:
-                entry.drop()
+        for path in self._delivered:
+            path.unlink(missing_ok=True)
         self._delivered.clear()
         if self._owner is not None and self._owner_file is not None:
             (self.directory / "owners" / self._owner).unlink(missing_ok=True)
@@ -162,14 +177,15 @@ class Journal:
             return _locked(file, fcntl.LOCK_SH)
 
     def _own(self) -> str:
-        if self._owner is None:
-            owners = self.directory / "owners"
-            owners.mkdir(parents=True, exist_ok=True)
-            self._owner = uuid4().hex
-            self._owner_file = (owners / self._owner).open("x")
-            _locked(self._owner_file, fcntl.LOCK_EX)
-            atexit.register(self.close)
-        return self._owner
+        with self._lock:  # steps of many threads have one owner
+            if self._owner is None:
+                owners = self.directory / "owners"
+                owners.mkdir(parents=True, exist_ok=True)
+                self._owner = uuid4().hex
+                self._owner_file = (owners / self._owner).open("x")
+                _locked(self._owner_file, fcntl.LOCK_EX)
+                atexit.register(self.close)
+            return self._owner
 
 
 def _locked(file: TextIO, how: int) -> bool:
@@ -185,13 +201,15 @@ def _read(path: Path, file: TextIO) -> tuple[Entry | None, str, bool]:
     changes: list[PhaseChange] = []
     for line in _whole_lines(file):
         match json.loads(line):
-            case {"handle": given}:
+            case {"handle": given, **more}:
                 handle = Handle.model_validate(given)
                 owner = handle.owner
-            case {"owner": str(given)}:
-                owner, delivered = given, False
+                if "change" in more:  # version 0.1.0 wrote it in a line of its own
+                    changes.append(PhaseChange.model_validate(more["change"]))
             case {"change": given}:
                 changes.append(PhaseChange.model_validate(given))
+            case {"owner": str(given)}:
+                owner, delivered = given, False
             case {"delivered": True}:
                 delivered = True
             case _:
@@ -205,11 +223,3 @@ def _whole_lines(file: TextIO) -> list[str]:
     file.seek(len(whole) + 1 if whole else 0)  # the text is ASCII
     file.truncate()
     return whole.splitlines()
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

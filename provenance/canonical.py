@@ -67,6 +67,21 @@ def ni_of_hex(digest: str) -> str:
     return _named(raw)
 
 
+def hex_of(name: str) -> str:
+    """Return the SHA-256 in hexadecimal that a name by content stands for.
+
+    Raises
+    ------
+    ValueError
+        It is no such name.
+    """
+    text = short(name)
+    raw = base64.b64decode(text + "=" * (-len(text) % 4), "-_", validate=True)
+    if _named(raw) != name or len(raw) != hashlib.sha256().digest_size:
+        raise ValueError(f"{name!r} is no name by SHA-256")
+    return raw.hex()
+
+
 def short(name: str) -> str:
     """Return the name without what all of them begin with."""
     return name.removeprefix(_NI)

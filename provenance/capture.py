@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Remember a run: its record made, kept in the store, and put into each product.
 
+The files of one Zarr store or MeasurementSet are one product.
+
 The order makes it safe to kill anywhere and to do again. The record is in
 the store before a product carries it, and a session that has a record there
 gets no other one. A copied product appears under its name whole, its record
 in it; what stood there before is never overwritten.
 """
 
-import errno
-import hashlib
 import os
 import shutil
 from pathlib import Path
 from typing import NamedTuple
-from uuid import uuid4
 
+from eb_prefect.home import home
 from eb_prefect.model.steprun import StepRun
-from provenance.canonical import ni_of_hex
+from eb_prefect.outputs import fetched, fetching
+from eb_prefect.step import StepOptions
+from provenance.deliver import delivered
 from provenance.errors import (
     CanNotDeliverError,
     MalformedRecordError,
@@ -24,25 +26,29 @@ from provenance.errors import (
     ProductExistsError,
     UnreadableProductError,
 )
-from provenance.gather import gathered, inputs
+from provenance.gather import Gathered, gathered, inputs
 from provenance.parts import Link
-from provenance.products.attach import Attached, attach, embed
-from provenance.products.extract import content_digest, content_parts, extract
-from provenance.products.found import Rung
+from provenance.products.attach import Attached
+from provenance.products.extract import content_parts, extract
+from provenance.products.found import content_digest
 from provenance.products.sidecar import is_ours, sidecar
 from provenance.record import StepRecord, draft
+from provenance.signing.own import signed
 from provenance.store import Store
+from provenance.trees import as_directories
+from provenance.wholes import whole
 
 _DIGESTED_WHOLE = 64 << 20
-_NO_LINKS = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV))
+"""Bytes beyond which a product is not read again for its digest as a whole."""
 
 
 class Captured(NamedTuple):
-    """A record, where the products are now, and how each carries it."""
+    """A record, where its products are, how each carries it, and why it is unsigned if it should not be."""
 
     record: StepRecord
     products: tuple[Path, ...]
     attached: tuple[Attached, ...]
+    unsigned: str = ""
 
 
 def capture(
@@ -50,10 +56,12 @@ def capture(
 ) -> Captured:
     """Record a run that has ended, however it ended, and put the record into its products.
 
-    Products that are files here are copied below the directory ``into``, or
-    left where the session put them. Again, with the same run and directory,
+    Products that are files or directories here are copied below the directory
+    ``into``, or left where the session put them; of what `fetching_into` fetched from another
+    machine only the copy in ``into`` stays. Again, with the same run and directory,
     it finds what it did and does what is left to do. What the run was made
-    from may have been captured before or not.
+    from may have been captured before or not. It is signed where the policy
+    names a key (`provenance.policy`); that this fails is told, and ends nothing.
 
     Raises
     ------
@@ -70,27 +78,56 @@ def capture(
     StoreError
         The store can't be used. No product was touched.
     """
+    run = as_directories(run)
     have = gathered(run)
     record = store.of_session(run.broker.name, run.session.uuid)
     files = {name: into / name for name in have.files} if into else have.files
     if others := _in_the_way(files, record) if into else []:
         raise ProductExistsError(others, capture(run, store, based_on=based_on).products)
-    if record is None:
-        made = draft(
-            run, products=have.entries, inputs=inputs(run, store), based_on=based_on, missing=have.missing
-        )
-        record = made.record
-        store.add(record, taken_out=made.secrets)
+    record = record or _recorded(run, have, store, based_on)
+    seal = signed(record, store)
     try:
-        attached = tuple(_delivered(have.files[name], path, record, name) for name, path in files.items())
+        attached = tuple(
+            delivered(have.files[name], path, record, name, seal.signatures) for name, path in files.items()
+        )
     except OSError as reason:
         if into is None:
             raise
         kept = capture(run, store, based_on=based_on).products
         raise CanNotDeliverError(into, reason.strerror or str(reason), kept) from reason
     if files:
-        store.located(record.digest, {name: (path.absolute(), _whole(path)) for name, path in files.items()})
-    return Captured(record, tuple(files.values()), attached)
+        store.located(record.digest, {name: _place(path) for name, path in files.items()})
+    if into:
+        _drop_copies(run)
+    return Captured(record, tuple(files.values()), attached, seal.why_not)
+
+
+def _recorded(run: StepRun, have: Gathered, store: Store, based_on: Link | None) -> StepRecord:
+    """Make the record of a run, and keep it."""
+    made = draft(
+        run, products=have.entries, inputs=inputs(run, store), based_on=based_on, missing=have.missing
+    )
+    store.add(made.record, taken_out=made.secrets)
+    return made.record
+
+
+def _place(path: Path) -> tuple[Path, str | None]:
+    """Return where a product is, and its digest as a whole, if it is not too large for that."""
+    return path.absolute(), whole(path, _DIGESTED_WHOLE)
+
+
+def fetching_into(options: StepOptions, into: Path | None) -> StepOptions:
+    """Return the options with which a step fetches its products, if they are to go into a directory here."""
+    return options._replace(finish=fetching(_fetched_below())) if into else options
+
+
+def _fetched_below() -> Path:
+    return home() / "fetched"
+
+
+def _drop_copies(run: StepRun) -> None:
+    """Remove what was fetched, now that it is where it is wanted, and what a kill left half fetched."""
+    shutil.rmtree(fetched(_fetched_below(), run), ignore_errors=True)
 
 
 def _in_the_way(files: dict[str, Path], record: StepRecord | None) -> list[Path]:
@@ -103,47 +140,12 @@ def _in_the_way(files: dict[str, Path], record: StepRecord | None) -> list[Path]
 
 def _is_done(path: Path, product: str, record: StepRecord | None) -> bool:
     entry = record.product(product) if record else None
-    if record is None or entry is None or not path.is_file():
+    if record is None or entry is None or not path.exists():
         return False
     try:
-        same = content_digest(content_parts(path)) == entry.content
-        return same and extract(path, check=False).digest == record.digest
+        same = entry.undigested or content_digest(content_parts(path)) == entry.content
+        return bool(same) and extract(path, check=False).digest == record.digest
     except NoRecordError:  # a kill came before its sidecar
         return True
     except (UnreadableProductError, MalformedRecordError):
         return False
-
-
-def _delivered(source: Path, target: Path, record: StepRecord, product: str) -> Attached:
-    """Attach where the file is, or copy it, attach, and only then give it its name."""
-    if source == target or target.exists():
-        return attach(target, record, product)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.{uuid4().hex}")
-    try:
-        shutil.copyfile(source, unfinished)
-        done = embed(unfinished, record, product)
-        _named(unfinished, target)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return done if done.rung is Rung.EMBEDDED else attach(target, record, product)
-
-
-def _named(unfinished: Path, target: Path) -> None:
-    """Give the file its name, never in the place of another."""
-    try:
-        target.hardlink_to(unfinished)
-    except FileExistsError as reason:
-        raise ProductExistsError([target]) from reason
-    except OSError as reason:
-        if reason.errno not in _NO_LINKS:
-            raise
-        unfinished.rename(target)  # a file system without links
-
-
-def _whole(path: Path) -> str | None:
-    """Return the digest of the file as it is now; None for one too large to read again."""
-    if path.stat().st_size > _DIGESTED_WHOLE:
-        return None
-    with path.open("rb") as file:
-        return ni_of_hex(hashlib.file_digest(file, "sha256").hexdigest())

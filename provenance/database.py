@@ -18,22 +18,40 @@ _PATIENCE = 60  # seconds that a writer waits for the others
 
 
 def opened(path: Path) -> Engine:
-    """Open the database, and make it first where it is not there.
+    """Open the database, and make it first where it is not there; an older one is brought up to date.
 
     Raises
     ------
     StoreError
-        It was made by another version of this program.
+        It was made by a later version of this program.
     """
     if not path.exists():
         _made(path)
     engine = _engine(path)
-    with engine.connect() as db:
-        version = db.exec_driver_sql("PRAGMA user_version").scalar_one()
+    version = _version(engine)
+    if version in schema.NEW:
+        version = _renewed(engine)
     if version != schema.VERSION:
         engine.dispose()
         raise StoreError(path, f"its version is {version}, and this program's {schema.VERSION}")
     return engine
+
+
+def _version(engine: Engine) -> int:
+    with engine.connect() as db:
+        version: int = db.exec_driver_sql("PRAGMA user_version").scalar_one()
+    return version
+
+
+def _renewed(engine: Engine) -> int:
+    """Add what a version has not, all of it or nothing; of processes that race, one does it."""
+    with transaction(engine, write=True) as db:
+        version: int = db.exec_driver_sql("PRAGMA user_version").scalar_one()
+        for table in schema.NEW.get(version, ()):
+            table.create(db)
+        if version in schema.NEW:
+            db.exec_driver_sql(f"PRAGMA user_version = {schema.VERSION}")
+    return schema.VERSION if version in schema.NEW else version
 
 
 def _made(path: Path) -> None:
@@ -69,8 +87,21 @@ def _engine(path: Path, **options: Any) -> Engine:
 
 
 @contextmanager
-def transaction(engine: Engine, *, write: bool) -> Iterator[Connection]:
-    """Yield a connection for one transaction; one that writes has the lock from its start."""
+def transaction(engine: Engine, *, write: bool, durable: bool = True) -> Iterator[Connection]:
+    """Yield a connection for one transaction; one that writes has the lock from its start.
+
+    What is not ``durable`` outlives this process and any kill, but perhaps
+    not a loss of power.
+    """
     begins = "BEGIN IMMEDIATE" if write else "BEGIN"
-    with engine.connect().execution_options(eb_begins=begins) as db, db.begin():
-        yield db
+    with engine.connect().execution_options(eb_begins=begins) as db:
+        if write:
+            _set_synchronous(db, "FULL" if durable else "NORMAL")
+        with db.begin():
+            yield db
+
+
+def _set_synchronous(db: Connection, mode: str) -> None:
+    driver = db.connection.driver_connection
+    assert driver is not None
+    driver.execute(f"PRAGMA synchronous = {mode}")

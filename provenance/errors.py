@@ -4,12 +4,19 @@
 ProvenanceError
 |-- NoRecordError           the file carries none: ask the store, or look for its sidecar
 |-- UnreadableProductError  the file itself is damaged: take a good copy
+|-- UnreachableProductError the file is elsewhere and can't be fetched: read why, check address and access
+|-- NeedsExtraError         install the named extra
 |-- MalformedRecordError    what the file carries can't be read: take the record from the store
+|-- NotProvError            the document is no PROV that we read: write it as PROV-JSON
+|-- ContradictionError      ask which of the records tells the truth
 |-- CanNotAttachError       the record can't be put into this file: read why, the sidecar may do
 |-- ProductExistsError      choose another directory, or move what is there
 |-- CanNotDeliverError      choose another directory, or make room
+|-- CanNotExportError       choose another format, or another place to write to
 |-- UnknownRecordError      the store has no such record
 |-- StoreError              the store can't be used: read why
+|-- CanNotSignError         mend the key, unlock it, or name another
+|-- ConsentError            nothing was run: a person has to agree, or the policy forbids it
 `-- CanNotRerunError        say what is missing, and plan again
 """
 
@@ -42,6 +49,25 @@ class UnreadableProductError(ProvenanceError):
         super().__init__(f"{self.path} can't be read: {reason}; take a good copy of it")
 
 
+class UnreachableProductError(ProvenanceError):
+    """A file by URL can't be fetched; ``is_absent`` where nothing is there for this user."""
+
+    def __init__(self, url: Path, reason: str, *, is_absent: bool = False) -> None:
+        self.url = fspath(url)
+        self.reason = reason
+        self.is_absent = is_absent
+        super().__init__(f"{self.url} can't be fetched: {reason}")
+
+
+class NeedsExtraError(ProvenanceError):
+    """A library that the file's format, or a command, needs is not installed."""
+
+    def __init__(self, what: object, extra: str) -> None:
+        self.what = str(what)
+        self.extra = extra
+        super().__init__(f"{self.what} needs the extra {extra}: pip install 'eb-prefect[{extra}]'")
+
+
 class MalformedRecordError(ProvenanceError):
     """There is a record, but not one that can be understood."""
 
@@ -49,6 +75,23 @@ class MalformedRecordError(ProvenanceError):
         self.where = where
         self.reason = reason
         super().__init__(f"the record in {where} can't be used: {reason}")
+
+
+class NotProvError(ProvenanceError):
+    """A document can't be read as PROV."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        self.where = where
+        self.reason = reason
+        super().__init__(f"{where} can't be read as a PROV document: {reason}")
+
+
+class ContradictionError(ProvenanceError):
+    """Documents say of one thing what can't all be so."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the documents contradict each other: {reason}; merge only those that are right")
 
 
 class CanNotAttachError(ProvenanceError):
@@ -85,6 +128,15 @@ class CanNotDeliverError(ProvenanceError):
         )
 
 
+class CanNotExportError(ProvenanceError):
+    """A record was not written in another form; nothing was left half-written."""
+
+    def __init__(self, what: object, reason: str) -> None:
+        self.what = str(what)
+        self.reason = reason
+        super().__init__(f"can't export to {self.what}: {reason}")
+
+
 class UnknownRecordError(ProvenanceError):
     """The store has no record of that digest."""
 
@@ -108,3 +160,20 @@ class CanNotRerunError(ProvenanceError):
     def __init__(self, reasons: Iterable[str]) -> None:
         self.reasons = tuple(reasons)
         super().__init__("\n  ".join(["the step can't run again as recorded:", *self.reasons]))
+
+
+class CanNotSignError(ProvenanceError):
+    """Nothing was signed with the key."""
+
+    def __init__(self, key: Path, reason: str) -> None:
+        self.key = fspath(key)
+        self.reason = reason
+        super().__init__(f"nothing can be signed with {self.key}: {reason}")
+
+
+class ConsentError(ProvenanceError):
+    """Nothing was run; ``reasons`` say why nobody agreed, or why nobody may."""
+
+    def __init__(self, reasons: Iterable[str]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__("\n  ".join(["nothing was run:", *self.reasons]))

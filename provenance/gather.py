@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run worked on and what it made, with digests, as far as it can be seen from here."""
 
+import hashlib
+import os
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from typing import Any, NamedTuple
 
+from eb_prefect.brokers.embedded.supervisor.digests import stamp_tree
 from eb_prefect.model.compute import VolumeMount
 from eb_prefect.model.data import Data, SkaoData
 from eb_prefect.model.parts import Checksum
@@ -12,10 +14,16 @@ from eb_prefect.model.session import Product
 from eb_prefect.model.steprun import StepRun
 from provenance.errors import MalformedRecordError, NoRecordError, UnreadableProductError
 from provenance.parts import Input, Maker, PartDigest, ProductEntry, sha256_name
-from provenance.products.extract import content_digest, content_parts, extract
+from provenance.places import local
+from provenance.products import plain
+from provenance.products.extract import extract
 from provenance.products.formats import format_of
-from provenance.products.found import Binding
+from provenance.products.found import Binding, Part, content_digest
+from provenance.products.plain import WHOLE
 from provenance.store import Store
+
+_DIGEST_GIB = 256
+"""GiB that take some minutes to read; what is larger has the checksum that its broker tells."""
 
 
 class Gathered(NamedTuple):
@@ -26,34 +34,30 @@ class Gathered(NamedTuple):
     files: dict[str, Path]
 
 
-def local(location: str | None) -> Path | None:
-    """Return the path of a ``file`` URL on this machine; None for any other place."""
-    if location is None:
-        return None
-    parts = urlsplit(location)
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
-        return None
-    return Path(unquote(parts.path))
+def is_here(run: StepRun) -> bool:
+    """Return whether what the broker calls a file is one of this machine."""
+    return not (run.broker.url or "").startswith(("http:", "https:"))
 
 
 def gathered(run: StepRun) -> Gathered:
-    """Return the products of a run that are files on this machine, digested."""
+    """Return the products of a run that are on this machine, or have a copy here, digested."""
     names = _names(run.session.products)
     files: dict[str, Path] = {}
     entries: list[ProductEntry] = []
     missing: list[str] = []
     for product, name in zip(run.session.products, names, strict=True):
-        path = local(product.location)
-        if path is None or not path.is_file() or not _is_below(name):
+        copy = run.copies.get(product.location)
+        path = copy or (local(product.location) if is_here(run) else None)
+        if path is None or not (path.is_file() or path.is_dir()) or not is_below(name):
             missing.append(f"products[{name}].content")
             entries.append(_entry(product, name))
             continue
         files[name] = path
-        entries.append(_digested(product, name, path))
+        entries.append(_digested(_with_checksum(product, copy), name, path))
     return Gathered(tuple(entries), tuple(missing), files)
 
 
-def _is_below(name: str) -> bool:
+def is_below(name: str) -> bool:
     """Whether a broker's name for a product stays below the directory it is put in."""
     return not name.startswith("/") and ".." not in name.split("/") and "\0" not in name
 
@@ -77,15 +81,38 @@ def _entry(product: Product, name: str) -> ProductEntry:
     )
 
 
+def _with_checksum(product: Product, copy: Path | None) -> Product:
+    """Return the product with the checksum of its copy where the broker told none."""
+    if copy is None or product.checksum is not None or copy.is_dir():
+        return product
+    with copy.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return product.model_copy(update={"checksum": Checksum(type="sha-256", value=digest)})
+
+
 def _digested(product: Product, name: str, path: Path) -> ProductEntry:
-    parts = content_parts(path)
-    told = {
-        "content": content_digest(parts),
-        "parts": tuple(PartDigest(**part._asdict()) for part in parts),
-        "media_type": format_of(path).media_type(path),
-        "size": product.size if product.size is not None else path.stat().st_size,
-    }
+    size, format_ = _size(product, path), format_of(path)
+    told: dict[str, Any] = {"size": product.size if product.size is not None else size}
+    told["media_type"] = format_.media_type(path)
+    if size > _digested_at_most():
+        return _entry(product, name).model_copy(update=told | {"undigested": True})
+    known = sha256_name(product.checksum) if format_ is plain and product.size == size else None
+    # of a file of no known format its broker has the digest already
+    parts = (Part(WHOLE, known, None, size),) if known else format_.read(path).parts
+    told["content"] = content_digest(parts) if parts else None
+    told["parts"] = tuple(PartDigest(**part._asdict()) for part in parts)
     return _entry(product, name).model_copy(update=told)
+
+
+def _size(product: Product, path: Path) -> int:
+    if not path.is_dir():
+        return path.stat().st_size
+    return product.size if product.size is not None else stamp_tree(str(path))[1]
+
+
+def _digested_at_most() -> float:
+    """Return the size, in bytes, of the largest product whose content is read to digest it."""
+    return float(os.environ.get("EB_DIGEST_GIB", _DIGEST_GIB)) * (1 << 30)
 
 
 def inputs(run: StepRun, store: Store) -> tuple[Input, ...]:
@@ -108,7 +135,8 @@ def _mounts(run: StepRun) -> dict[str | None, str]:
 
 
 def _input(data: Data, staged: Data | None, mount: str | None, store: Store) -> Input:
-    checksum = _checksum(staged) or _checksum(data)
+    # where the broker tells of the data, what was asked for is no evidence of what was worked on
+    checksum = _checksum(staged or data)
     location = getattr(data, "location", None)
     maker, content = _maker(local(location), checksum, store)
     return Input(
@@ -134,7 +162,7 @@ def _maker(path: Path | None, checksum: Checksum | None, store: Store) -> tuple[
     if staged and (makers := store.by_content(staged)):
         made = store.find(makers[0].record).product(makers[0].product)
         return makers[0], made.content if made else None
-    if path is None or not path.is_file():
+    if path is None or not path.exists():
         return None, None
     try:
         found = extract(path)

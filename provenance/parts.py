@@ -57,7 +57,8 @@ class Maker(Value):
 class Input(Value):
     """A data resource that the step worked on.
 
-    ``checksum`` is of the whole file as the broker staged it. ``mount`` is
+    ``checksum`` is of the whole file as the broker staged it, or of the
+    manifest of a directory. ``mount`` is
     where the program found it. ``made_by`` is known where the file's own
     record, or the store, tells.
     """
@@ -86,12 +87,14 @@ class PartDigest(Value):
 
 
 class ProductEntry(Value):
-    """A file that the step made.
+    """A file, or a directory that is one thing, that the step made.
 
     ``path`` is relative to where its products were put. ``content`` is one
     digest for all its data, ``parts`` are part by part; neither counts
     records of ours. ``checksum`` and ``size`` are of the file as the program
-    left it.
+    left it, or of the manifest and the files of the directory. One that was
+    too large to read is ``undigested``: there is only the checksum that the
+    broker, or the data lake, tells.
     """
 
     name: str
@@ -101,6 +104,7 @@ class ProductEntry(Value):
     size: int | None = None
     checksum: Checksum | None = None
     content: str | None = None
+    undigested: bool | None = None
     parts: tuple[PartDigest, ...] = ()
 
 

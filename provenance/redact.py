@@ -2,8 +2,9 @@
 """Take out what nobody else should read, before a record goes anywhere.
 
 A value is secret by the name it goes under (``API_TOKEN``, ``password``,
-``--secret=...``), or as a password or signature inside a URL. A secret of
-six characters or more is taken out wherever else it stands, too. The
+``--secret=...``), as a password or signature inside a URL, or by its own
+looks (`provenance.shapes`): tokens, private keys, headers that authorise.
+A secret of eight characters or more is taken out wherever else it stands, too. The
 digests of what was taken out are for the store alone: next to a record they
 would let a stranger try passwords at home.
 """
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from provenance.canonical import ni
+from provenance.shapes import secrets_in, without_secrets
 
 REDACTED = "[redacted]"
 
@@ -21,11 +23,11 @@ _NAME = re.compile(
     r"|(?:^|[_.-])(?:\w*key|auth|pwd|pat)(?:$|[_.-])",
     re.IGNORECASE,
 )
-_QUERY_NAME = re.compile(r"sig", re.IGNORECASE)  # in a URL only: a SIG is a sigma elsewhere
+# in a URL only: a SIG is a sigma elsewhere
+_QUERY_NAME = re.compile(r"sig|authz|jwt|pw|pass|ticket|macaroon|hdnts?", re.IGNORECASE)
 _PUBLIC = re.compile(r"public_?key", re.IGNORECASE)
 _OPTION = re.compile(r"-{0,2}(?P<name>[\w.-]+)=(?P<value>.+)", re.DOTALL)
-_USERINFO = re.compile(r"(?<=://)(?P<user>[^/@:\s]*):(?P<value>[^/@\s]+)(?=@)")
-_QUERY = re.compile(r"(?<=[?&;])(?P<name>[\w.-]+)=(?P<value>[^&;#\s\"']+)")
+_QUERY = re.compile(r"(?<=[?&;#])(?P<name>[\w.-]+)=(?P<value>[^&;#\s\"']+)")
 _SPREAD_FROM = 8
 
 
@@ -48,7 +50,12 @@ def redacted(document: Any) -> Redaction:
         return Redaction(document, {})
     values = sorted({value for _, value in found if len(value) >= _SPREAD_FROM}, key=len, reverse=True)
     digests: dict[str, str] = {}
-    return Redaction(_without(document, "", dict(found), values, digests), digests)
+    clean = _without(document, "", dict(found), values, digests)
+    if clean == document:
+        return Redaction(document, {})
+    # what is left may look like a secret only now; each turn leaves less of it
+    again = redacted(clean)
+    return Redaction(again.document, again.digests | digests)
 
 
 def _secrets(item: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -98,8 +105,8 @@ def _inside(text: str) -> Iterator[str]:
     if option and is_secret(option["name"]):
         yield option["value"]
         return
+    yield from secrets_in(text)
     if "://" in text:
-        yield from (match["value"] for match in _USERINFO.finditer(text))
         yield from (match["value"] for match in _QUERY.finditer(text) if _signs(match["name"]))
 
 
@@ -129,7 +136,8 @@ def _clean(text: str, own: str | None, values: list[str]) -> str:
     for value in values:
         text = text.replace(value, REDACTED)
     text = _OPTION.sub(_hidden, text) if _OPTION.fullmatch(text) else text
-    return _QUERY.sub(_hidden, _USERINFO.sub(_hidden, text)) if "://" in text else text
+    text = _QUERY.sub(_hidden, text) if "://" in text else text
+    return without_secrets(text, REDACTED)
 
 
 def _hidden(match: re.Match[str]) -> str:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plan to run the step of a record again: as it was, changed, or on other data."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,14 +10,15 @@ from eb_prefect.edit import patch_of, patched
 from eb_prefect.model.executable import DockerContainer, Executable, JupyterNotebook
 from eb_prefect.model.parts import Checksum
 from eb_prefect.model.request import ExecutionRequest
-from provenance.canonical import canonical, ni, ni_of_hex
+from provenance.canonical import canonical, ni
 from provenance.derive import derived
 from provenance.diff import Difference, differences, flat
 from provenance.errors import CanNotRerunError
-from provenance.gather import local
 from provenance.parts import Link, Verb, sha256_name
+from provenance.places import local
 from provenance.record import StepRecord
 from provenance.redact import REDACTED
+from provenance.wholes import whole
 
 _NO_DIGEST = frozenset(("", "0000", None))
 
@@ -26,8 +26,9 @@ _NO_DIGEST = frozenset(("", "0000", None))
 class Plan(NamedTuple):
     """What would run, how it differs from what ran, and what to think of first.
 
-    ``holes`` are what must be given before it can run at all. ``link`` is
-    for the new record.
+    ``recorded`` is the request as it was, before any change. ``holes`` are
+    what must be given before it can run at all. ``link`` is for the new
+    record. Whether it may run is for `provenance.trust` to say.
     """
 
     verb: Verb
@@ -37,9 +38,10 @@ class Plan(NamedTuple):
     warnings: tuple[str, ...]
     holes: tuple[str, ...]
     link: Link
+    recorded: ExecutionRequest
 
     def ready(self) -> ExecutionRequest:
-        """Return the request, if nothing is missing.
+        """Return the request, if nothing is missing; that nobody agreed to it yet, is not looked at.
 
         Raises
         ------
@@ -88,6 +90,7 @@ def plan(
         warnings=(*notes, *_missing(record), *_inputs(record, places), *_images(request)),
         holes=(*_secrets(request), *(() if sent else map(str, faults(request)))),
         link=_link(record, old, verb, patch, pinned=pinned),
+        recorded=old,
     )
 
 
@@ -100,12 +103,11 @@ def _verb(record: StepRecord, settings: tuple[str, ...], places: Mapping[str, st
 
 def _is_same(checksum: Checksum | None, place: str) -> bool:
     path = local(place) or Path(place)
-    return sha256_name(checksum) is not None and path.is_file() and _sha256(path) == sha256_name(checksum)
+    return sha256_name(checksum) is not None and _is_there(path) and whole(path) == sha256_name(checksum)
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return ni_of_hex(hashlib.file_digest(file, "sha256").hexdigest())
+def _is_there(path: Path) -> bool:
+    return path.is_file() or path.is_dir()
 
 
 def _pinned(record: StepRecord, request: ExecutionRequest, places: Mapping[str, str]) -> ExecutionRequest:
@@ -154,11 +156,11 @@ def _inputs(record: StepRecord, places: Mapping[str, str]) -> list[str]:
         path = local(data.location)
         if path is None or data.name in places:
             continue
-        if not path.is_file():
+        if not _is_there(path):
             told.append(f"data[{data.name}]: {path} is not there; say where it is now")
         elif data.file is None:
             told.append(f"data[{data.name}]: nobody recorded a digest, so {path} may have changed")
-        elif _sha256(path) != data.file:
+        elif whole(path) != data.file:
             told.append(f"data[{data.name}]: {path} has changed since")
     return told
 

@@ -8,8 +8,8 @@ A record's canonical text is kept as it is; all else is an index of it.
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, MetaData, Table, Text
 
-VERSION = 1
-"""Written into the database file; a store of another version is not touched."""
+VERSION = 2
+"""Written into the database file; one of version 1 gets what is new, any other is not touched."""
 
 metadata = MetaData()
 
@@ -88,3 +88,15 @@ secrets = Table(
     Column("digest", Text, nullable=False),
     sqlite_with_rowid=False,
 )
+
+signatures = Table(
+    "signatures",
+    metadata,
+    Column("record", Integer, ForeignKey("records.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+NEW = {1: (signatures,)}
+"""The tables that a version has not, by version."""

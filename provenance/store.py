@@ -2,29 +2,43 @@
 """All records of this user, findable by digest, content, time and parameter."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, Table, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Engine, Select, bindparam, select
 from sqlalchemy.exc import DatabaseError
 
 from eb_prefect.home import home
 from provenance.database import opened, transaction
-from provenance.diff import flat
 from provenance.entries import ALL, Entry, Lineage, Wanted
 from provenance.errors import StoreError, UnknownRecordError
+from provenance.indexing import insert_rows, interned, kept, time_text
 from provenance.lineage import lineage
 from provenance.parts import Maker
 from provenance.record import StepRecord, read_record
-from provenance.schema import inputs, links, parameters, products, records, secrets, things
+from provenance.schema import links, parameters, products, records, secrets, signatures, things
 
-_PARAMETERS = 64
-_VALUE_LIMIT = 1000
-
+_NUMBER = select(things.c.id).where(things.c.name == bindparam("name"))
+_OF_SESSION = (
+    select(records.c.text)
+    .where(records.c.session == bindparam("session"), records.c.broker == bindparam("broker"))
+    .order_by(records.c.id)
+    .limit(1)
+)
+_SIGNATURES = (
+    select(signatures.c.text)
+    .join(things, things.c.id == signatures.c.record)
+    .where(things.c.name == bindparam("name"))
+    .order_by(signatures.c.key)
+)
+_LOCATED = (
+    products.update()
+    .where(products.c.record == bindparam("of"), products.c.name == bindparam("called"))
+    .values(path=bindparam("path"), file=bindparam("file"))
+)
+"""What each capture asks is put together once."""
 
 _stores: dict[Path, "Store"] = {}
 
@@ -66,33 +80,29 @@ class Store:
         path. They stay here. A second call changes nothing.
         """
         with self._db(write=True) as db:
-            number = _interned(db, [record.digest])[record.digest]
-            kept = db.execute(insert(records).values(_row(record, number)).on_conflict_do_nothing())
-            if kept.rowcount == 0:
-                return False
-            _index(db, number, record)
-            _insert(
-                db,
-                secrets,
-                [{"record": number, "path": p, "digest": d} for p, d in (taken_out or {}).items()],
-            )
-            return True
+            return kept(db, record, taken_out or {})
 
     def located(self, digest: str, files: Mapping[str, tuple[Path, str | None]]) -> None:
         """Keep where the files of a record's products are, and the digest of each as a whole.
+
+        A loss of power right afterwards may undo it; a second capture does it again.
 
         Raises
         ------
         UnknownRecordError
             The store does not have the record.
         """
-        with self._db(write=True) as db:
+        with self._db(write=True, durable=False) as db:
             record = _number(db, digest)
-            whole = _interned(db, [file for _, file in files.values() if file])
-            for name, (path, file) in files.items():
-                one = products.update().where(products.c.record == record, products.c.name == name)
-                db.execute(one.values(path=_as_text(path), file=whole.get(file or "")))
-            _insert(db, links, [{"child": file, "parent": record, "kind": "made"} for file in whole.values()])
+            whole = interned(db, [file for _, file in files.values() if file])
+            places = [
+                {"of": record, "called": name, "path": _as_text(path), "file": whole.get(file or "")}
+                for name, (path, file) in files.items()
+            ]
+            if places:
+                db.execute(_LOCATED, places)
+            made = [{"child": file, "parent": record, "kind": "made"} for file in whole.values()]
+            insert_rows(db, links, made)
 
     def find(self, digest: str) -> StepRecord:
         """Return the record of that digest.
@@ -110,9 +120,8 @@ class Store:
 
     def of_session(self, broker: str, session: str) -> StepRecord | None:
         """Return the record of a broker's session, if it has been captured."""
-        wanted = select(records.c.text).where(records.c.session == session, records.c.broker == broker)
         with self._db() as db:
-            text = db.scalar(wanted.order_by(records.c.id).limit(1))
+            text = db.scalar(_OF_SESSION, {"session": session, "broker": broker})
         return None if text is None else read_record(text, str(self.path))
 
     def by_content(self, digest: str) -> tuple[Maker, ...]:
@@ -139,6 +148,22 @@ class Store:
         with self._db() as db:
             query = select(secrets.c.path, secrets.c.digest).where(secrets.c.record == _number(db, digest))
             return {path: secret for path, secret in db.execute(query)}  # noqa: C416 -- rows are no pairs to mypy
+
+    def sign(self, digest: str, key: str, text: str) -> None:
+        """Keep a signature of a record, by the fingerprint of its key; one a key, the first.
+
+        Raises
+        ------
+        UnknownRecordError
+            The store does not have the record.
+        """
+        with self._db(write=True) as db:
+            insert_rows(db, signatures, [{"record": _number(db, digest), "key": key, "text": text}])
+
+    def signatures(self, digest: str) -> tuple[str, ...]:
+        """Return the signatures of a record that are kept here; none of one that is not."""
+        with self._db() as db:
+            return tuple(db.scalars(_SIGNATURES, {"name": digest}))
 
     def history(self, wanted: Wanted = ALL, *, limit: int = 50) -> tuple[Entry, ...]:
         """Return the records that are wanted, newest first."""
@@ -170,31 +195,16 @@ class Store:
             return lineage(db, _number(db, digest), up=False)
 
     @contextmanager
-    def _db(self, *, write: bool = False) -> Iterator[Connection]:
+    def _db(self, *, write: bool = False, durable: bool = True) -> Iterator[Connection]:
         try:
             if self._engine is None:
                 self._engine = opened(self.path)
-            with transaction(self._engine, write=write) as db:
+            with transaction(self._engine, write=write, durable=durable) as db:
                 yield db
         except DatabaseError as reason:
             raise StoreError(self.path, str(reason.orig)) from reason
         except OSError as reason:
             raise StoreError(self.path, reason.strerror or str(reason)) from reason
-
-
-def _interned(db: Connection, names: Iterable[str]) -> dict[str, int]:
-    """Return the number of each name, given now to those that have none."""
-    wanted = sorted(set(names))
-    if not wanted:
-        return {}
-    _insert(db, things, [{"name": name} for name in wanted])
-    found = db.execute(select(things.c.name, things.c.id).where(things.c.name.in_(wanted)))
-    return {row.name: row.id for row in found}
-
-
-def _insert(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        db.execute(insert(table).on_conflict_do_nothing(), rows)
 
 
 def _as_text(path: Path) -> str:
@@ -203,59 +213,10 @@ def _as_text(path: Path) -> str:
 
 
 def _number(db: Connection, digest: str) -> int:
-    number: int | None = db.scalar(select(things.c.id).where(things.c.name == digest))
+    number: int | None = db.scalar(_NUMBER, {"name": digest})
     if number is None:
         raise UnknownRecordError(digest)
     return number
-
-
-def _row(record: StepRecord, number: int) -> dict[str, Any]:
-    known = record.ended or record.started or record.session.modified or record.session.created
-    return {
-        "id": number,
-        "text": record.text,
-        "name": record.name,
-        "phase": str(record.session.phase),
-        "broker": record.broker.name,
-        "session": record.session.uuid,
-        "request": record.request_digest,
-        "made": _time(known or datetime.now(UTC)),
-    }
-
-
-def _time(moment: datetime) -> str:
-    """Return the moment as text that sorts as moments do."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _index(db: Connection, number: int, record: StepRecord) -> None:
-    """Keep what a record can be found by."""
-    files = {data.name: data.file for data in record.inputs}
-    made_by = [data.made_by.record for data in record.inputs if data.made_by]
-    contents = [product.content for product in record.products if product.content]
-    based_on = [record.based_on.record] if record.based_on else []
-    at = _interned(db, [*filter(None, files.values()), *made_by, *contents, *based_on])
-    told = [
-        {"record": number, "name": one.name, "content": at.get(one.content or "")} for one in record.products
-    ]
-    _insert(db, products, told)
-    read = [
-        {"record": number, "name": one.name, "file": at.get(files[one.name] or ""), "location": one.location}
-        for one in record.inputs
-    ]
-    _insert(db, inputs, read)
-    leaves = list(flat(record.request.neutral()).items())[:_PARAMETERS] if record.request else []
-    _insert(
-        db,
-        parameters,
-        [{"record": number, "path": path, "value": str(value)[:_VALUE_LIMIT]} for path, value in leaves],
-    )
-    unknown = [at[file] for one in record.inputs if not one.made_by and (file := files[one.name])]
-    up = [(number, at[one], "used") for one in made_by]
-    up += [(number, at[one], "based_on") for one in based_on]
-    up += [(number, file, "read") for file in unknown]
-    up += [(at[one], number, "made") for one in contents]
-    _insert(db, links, [{"child": child, "parent": parent, "kind": kind} for child, parent, kind in up])
 
 
 def _filtered(query: Select[Any], wanted: Wanted) -> Select[Any]:
@@ -264,9 +225,9 @@ def _filtered(query: Select[Any], wanted: Wanted) -> Select[Any]:
     if wanted.phase is not None:
         query = query.where(records.c.phase == wanted.phase)
     if wanted.since is not None:
-        query = query.where(records.c.made >= _time(wanted.since))
+        query = query.where(records.c.made >= time_text(wanted.since))
     if wanted.until is not None:
-        query = query.where(records.c.made < _time(wanted.until))
+        query = query.where(records.c.made < time_text(wanted.until))
     for path, value in wanted.settings.items():
         having = select(parameters.c.record).where(parameters.c.path == path, parameters.c.value == value)
         query = query.where(records.c.id.in_(having))

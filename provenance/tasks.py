@@ -15,7 +15,7 @@ from eb_prefect.model.steprun import StepRun
 from eb_prefect.model.value import Value
 from eb_prefect.step import StepOptions, run_step, run_step_async
 from eb_prefect.tasks import outcome, step_task, within_flow_run
-from provenance.capture import Captured, capture
+from provenance.capture import Captured, capture, fetching_into
 from provenance.parts import Link
 from provenance.store import Store, default_store
 
@@ -37,7 +37,7 @@ class Keeping(NamedTuple):
     """Where a step's record and products go.
 
     The store is this user's by default, and products stay where the broker
-    left them unless ``into`` names a directory. ``based_on`` is what a rerun
+    left them, on whatever machine, unless ``into`` names a directory. ``based_on`` is what a rerun
     says of the record that its request comes from.
     """
 
@@ -73,7 +73,8 @@ def recorded_step(
         The step ended and could not be recorded; a retry records it without
         running it again.
     """
-    run = run_step(broker, request, name=name, options=within_flow_run(name, options))
+    options = fetching_into(within_flow_run(name, options), keeping.into)
+    run = run_step(broker, request, name=name, options=options)
     return outcome(run, _recorded(run, keeping))
 
 
@@ -87,7 +88,8 @@ async def recorded_step_async(
     options: StepOptions = _DEFAULT,
 ) -> Recorded:
     """Do what `recorded_step` does, in an async flow; a thread reads and writes the products."""
-    run = await run_step_async(broker, request, name=name, options=within_flow_run(name, options))
+    options = fetching_into(within_flow_run(name, options), keeping.into)
+    run = await run_step_async(broker, request, name=name, options=options)
     return outcome(run, await asyncio.to_thread(_recorded, run, keeping))
 
 
@@ -108,6 +110,8 @@ def _recorded(run: StepRun, keeping: Keeping) -> Recorded:
             found.record,
             ", ".join(found.products.values()) or "none",
         )
+        if captured.unsigned:
+            get_run_logger().warning("%s: %s", run.name, captured.unsigned)
     return found
 
 

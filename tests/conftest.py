@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.containers import images
+from tests.serving import in_force
+from tests.slurm import slurm
+from tests.sshd import sshd
 
-__all__ = ["images"]
+__all__ = ["images", "slurm", "sshd"]
+
+# a shell ignores it for what it starts in the background, and so would the programs that tests interrupt
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # programs that tests start find the packages where the tests find them
 os.environ["PYTHONPATH"] = os.pathsep.join(
@@ -30,8 +37,5 @@ def prefect_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
 @pytest.fixture
 def prefect_api(prefect_environment: dict[str, str]) -> Iterator[str]:
     """The server's address, in force for flows that run in the test itself."""
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
-    url, home = (prefect_environment[name] for name in ("PREFECT_API_URL", "PREFECT_HOME"))
-    with temporary_settings({PREFECT_API_URL: url, PREFECT_HOME: home}):
+    with in_force(prefect_environment) as url:
         yield url

@@ -15,10 +15,15 @@ SCRIPT = Path(__file__).with_name("containers.sh")
 
 
 class Images(NamedTuple):
-    """``plain`` runs as root; ``other`` as user 1234, with a shell as its entrypoint."""
+    """``plain`` runs as root; ``other`` as user 1234, with a shell as its entrypoint.
+
+    ``named`` has all that an image can say of its program: a user and a group by
+    name, a directory, an entrypoint that is a link, a command, a variable.
+    """
 
     plain: Image
     other: Image
+    named: Image
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +46,11 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
 
 
 def _images() -> Images:
-    return Images(plain=_image("EB_TEST_IMAGE"), other=_image("EB_TEST_IMAGE_OTHER_USER"))
+    return Images(
+        plain=_image("EB_TEST_IMAGE"),
+        other=_image("EB_TEST_IMAGE_OTHER_USER"),
+        named=_image("EB_TEST_IMAGE_NAMED"),
+    )
 
 
 def _image(variable: str) -> Image:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# A container runtime, a registry on loopback and two images with real digests, in one directory of their own.
+# A container runtime, a registry on loopback and three images with real digests, in one directory of their own.
 #
 #   containers.sh start [DIR]   start what is not running; what tests need is then in DIR/env
 #   containers.sh env [DIR]     print that as a shell's exports
@@ -13,6 +13,7 @@ set -euo pipefail
 
 usage() { sed -n '3,12s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 fail() { echo "containers.sh: $*" >&2; exit 1; }
+here=${0%"${0##*/}"} && . "${here:-./}ports.sh"
 [ $# -eq 1 ] || [ $# -eq 2 ] || usage
 dir=${2:-${TMPDIR:-/tmp}/eb-containers-$(id -u)}
 mkdir -p "$dir"
@@ -27,17 +28,7 @@ need() {
     for program in podman runc docker-registry busybox; do
         command -v "$program" >/dev/null || fail "$program is not installed"
     done
-    busybox --list | grep -qx sh || fail "busybox has no sh; install busybox-static"
-}
-
-free_port() {
-    # the kernel's own choice would need a program that binds port 0, so try a few at random
-    local port
-    for _ in 1 2 3 4 5 6 7 8 9; do
-        port=$((20000 + RANDOM % 12000))
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
-    done
-    fail "found no free port"
+    grep -qx sh <<<"$(busybox --list)" || fail "busybox has no sh; install busybox-static"
 }
 
 configure() {
@@ -102,9 +93,15 @@ root_tree() {
     for applet in $(busybox --list); do
         [ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
     done
-    echo 'root:x:0:0::/root:/bin/sh' >"$root/etc/passwd"
-    echo 'root:x:0:' >"$root/etc/group"
+    printf '%s\n' 'root:x:0:0::/root:/bin/sh' 'observer:x:1234:5678::/:/bin/sh' >"$root/etc/passwd"
+    printf '%s\n' 'root:x:0:' 'observatory:x:5678:' >"$root/etc/group"
+    # links as images have them, which lead somewhere else outside
+    mkdir -p "$root/usr/bin" "$root/srv/data"
+    ln -s /bin/sh "$root/usr/bin/ash"
+    ln -s /srv/data "$root/data"
+    chmod 555 "$root/srv"
     tar --owner=0 --group=0 --numeric-owner -C "$root" -cf "$dir/root.tar" .
+    chmod 755 "$root/srv"
     rm -r "$root"
 }
 
@@ -122,13 +119,15 @@ start() {
     is_up && return
     need
     trap 'is_up || stop' EXIT
-    local port plain other
-    port=$(free_port)
+    local port plain other named
+    port=$(free_ports 1)
     configure "$port"
     serve "$port"
     root_tree
     plain=$(publish "127.0.0.1:$port/eb/plain:1" -c 'ENV PATH=/bin' -c 'CMD ["/bin/sh"]')
     other=$(publish "127.0.0.1:$port/eb/other:1" -c 'ENV PATH=/bin' -c 'USER 1234' -c 'ENTRYPOINT ["/bin/sh", "-c"]')
+    named=$(publish "127.0.0.1:$port/eb/named:1" -c 'ENV PATH=/usr/bin:/bin' -c 'ENV FILTER=R band' -c 'USER observer:observatory' \
+        -c 'WORKDIR /srv/data' -c 'ENTRYPOINT ["ash"]' -c 'CMD ["-c", "echo nothing"]')
     podman run --rm --network host "$plain" true 2>"$dir/run.log" || fail "podman can't run: $(tail -n 1 "$dir/run.log")"
     podman rmi --force "$plain" >/dev/null
     cat >"$dir/env" <<EOF
@@ -137,6 +136,7 @@ CONTAINERS_STORAGE_CONF=$CONTAINERS_STORAGE_CONF
 CONTAINERS_REGISTRIES_CONF=$CONTAINERS_REGISTRIES_CONF
 EB_TEST_IMAGE=$plain
 EB_TEST_IMAGE_OTHER_USER=$other
+EB_TEST_IMAGE_NAMED=$named
 EOF
 }
 

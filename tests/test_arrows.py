@@ -15,11 +15,53 @@ MAY = (
     ("eb_prefect.model", ("eb_prefect.model",)),
     ("eb_prefect.errors", ()),
     ("eb_prefect.home", ()),
+    ("eb_prefect.pace", ()),
+    ("eb_prefect.durable", ()),
     ("eb_prefect.wire", ("eb_prefect.wire", "eb_prefect.model", "eb_prefect.errors")),
     ("eb_prefect.cli", ("eb_prefect",)),
     ("eb_prefect.tasks", ("eb_prefect",)),
+    (
+        "eb_prefect.blocks",
+        (
+            "eb_prefect.brokers.configuration",
+            "eb_prefect.brokers.making",
+            "eb_prefect.brokers.protocol",
+            "eb_prefect.errors",
+        ),
+    ),
     ("eb_prefect.testing", ("eb_prefect",)),
     ("eb_prefect.brokers.protocol", ("eb_prefect.model",)),
+    (
+        "eb_prefect.choice",
+        (
+            "eb_prefect.choice",
+            "eb_prefect.brokers.protocol",
+            "eb_prefect.model",
+            "eb_prefect.errors",
+            "eb_prefect.offers",
+        ),
+    ),
+    (
+        "eb_prefect.brokers.several",
+        (
+            "eb_prefect.brokers.protocol",
+            "eb_prefect.choice",
+            "eb_prefect.model",
+            "eb_prefect.errors",
+            "eb_prefect.pace",
+        ),
+    ),
+    (
+        "eb_prefect.brokers.named",
+        (
+            "eb_prefect.blocks",
+            "eb_prefect.brokers",
+            "eb_prefect.choice.candidate",
+            "eb_prefect.choice.nearness",
+            "eb_prefect.errors",
+            "eb_prefect.wire.dialect",
+        ),
+    ),
     (
         "eb_prefect.brokers",
         (
@@ -27,7 +69,10 @@ MAY = (
             "eb_prefect.model",
             "eb_prefect.errors",
             "eb_prefect.home",
+            "eb_prefect.pace",
+            "eb_prefect.durable",
             "eb_prefect.check",
+            "eb_prefect.wire",
         ),
     ),
     ("eb_prefect", ("eb_prefect",)),
@@ -36,20 +81,60 @@ MAY = (
     ("flows", ("flows", "provenance", "eb_prefect")),
 )
 
+_SSH = ("ssh", "ssh_command", "ssh_files", "ssh_line", "ssh_opening")
+
 # which modules may import a library; the table is the list of doors
 DOORS = {
+    "aiohttp": ("provenance.products.remote_source",),
     "astropy": ("flows",),
+    "asyncssh": tuple(f"eb_prefect.brokers.batch.{name}" for name in _SSH),
+    "caom2": ("provenance.exports.caom",),
     "click": ("eb_prefect.cli", "provenance.cli", "flows.demo", "flows.sources"),
-    "httpx": ("eb_prefect.brokers",),
+    "cryptography": ("provenance.signing.ed25519",),
+    "h5py": tuple(f"provenance.products.hdf5_{name}" for name in ("data", "header", "plan", "read")),
+    "fsspec": ("provenance.products.remote_source",),
+    "httpcore": ("eb_prefect.brokers.http",),
+    "httpx": ("eb_prefect.blocks", "eb_prefect.brokers"),
+    "starlette": ("eb_prefect.server",),
+    "uvicorn": ("eb_prefect.server", "flows.server"),
     "jsonpatch": ("eb_prefect.edit",),
+    "lxml": ("provenance.documents", "provenance.exports.prov_text"),
     "papermill": ("eb_prefect.brokers.embedded.notebook_runner",),
-    "prefect": ("eb_prefect.tasks", "provenance.tasks", "flows"),
-    "prov": ("provenance.w3c",),
+    "prefect": (
+        "eb_prefect.artifacts",
+        "eb_prefect.blocks",
+        "eb_prefect.tasks",
+        "provenance.tasks",
+        "flows",
+    ),
+    "prov": (
+        "provenance.w3c",
+        "provenance.constraints",
+        "provenance.documents",
+        "provenance.exports",
+        "provenance.cli.validate",
+    ),
+    "htcondor2": ("eb_prefect.brokers.condor.library",),
+    "psij": ("eb_prefect.brokers.psij.library",),
     "rfc8785": ("provenance.canonical",),
+    "rdflib": ("provenance.exports.prov_text",),
     "rich": ("provenance.cli", "flows.demo"),
+    "rocrate": ("provenance.exports.ro_crate",),
     "sep": ("flows",),
-    "sqlalchemy": ("provenance.lineage", "provenance.schema", "provenance.store", "provenance.database"),
-    "yaml": ("eb_prefect.wire", "eb_prefect.edit"),
+    "sqlalchemy": (
+        "provenance.indexing",
+        "provenance.lineage",
+        "provenance.schema",
+        "provenance.store",
+        "provenance.database",
+    ),
+    "yaml": (
+        "eb_prefect.wire",
+        "eb_prefect.edit",
+        "provenance.products.yaml_text",
+        "provenance.products.asdf_tree",
+        "provenance.products.ecsv_header",
+    ),
 }
 
 

@@ -4,7 +4,16 @@ import pickle
 import pytest
 
 from eb_prefect.ending import StepFailedError
-from eb_prefect.errors import EBError, Fault, InvalidRequestError, NoOfferError, StepTimeoutError
+from eb_prefect.errors import (
+    AccessDeniedError,
+    BrokerUnavailableError,
+    EBError,
+    Fault,
+    InvalidRequestError,
+    NoBatchSystemError,
+    NoOfferError,
+    StepTimeoutError,
+)
 from eb_prefect.model.parts import Message
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import OfferSet, Outcome, Session
@@ -27,7 +36,10 @@ def failed(**given: object) -> StepRun:
     [
         StepFailedError(failed()),
         NoOfferError("ours", ["no room"]),
+        NoBatchSystemError("Slurm", "login", "sinfo: command not found"),
         StepTimeoutError("one", "RUNNING", 3.0),
+        BrokerUnavailableError("ours", "it is away", retry_after=3.0),
+        AccessDeniedError("ours", 401, "who are you"),
         InvalidRequestError("a request", [Fault("name", "is missing")]),
     ],
     ids=lambda error: type(error).__name__,

@@ -1,30 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
 import asyncio
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from datetime import timedelta
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from eb_prefect.errors import NoOfferError, StepTimeoutError, UnknownSessionError
-from eb_prefect.journal import Journal
+from eb_prefect.errors import (
+    BrokerUnavailableError,
+    NoOfferError,
+    OfferGoneError,
+    StepTimeoutError,
+    UnknownSessionError,
+    UnusableAnswerError,
+)
+from eb_prefect.journal import Call, Journal
 from eb_prefect.model.executable import Program
 from eb_prefect.model.request import ExecutionRequest
+from eb_prefect.model.session import OfferSet, Session
+from eb_prefect.model.steprun import BrokerIdentity, PhaseChange
+from eb_prefect.pace import LOCAL, REMOTE
 from eb_prefect.step import StepOptions, run_step, run_step_async
 from eb_prefect.testing.scripted import ScriptedBroker
-from eb_prefect.watch import Pace
 
 REQUEST = ExecutionRequest(name="nothing", executable=Program(command=("true",)))
 LONG = ((0.0, "RUNNING"), (60.0, "COMPLETED"))
 
 
 def options(folder: Path, **given: object) -> StepOptions:
-    return StepOptions(journal=Journal(folder), pace=Pace(longest=0.01, settle=0.1))._replace(**given)
+    return StepOptions(journal=Journal(folder), pace=LOCAL._replace(longest=0.01, settle=0.1))._replace(
+        **given
+    )
 
 
 def test_a_step_tells_its_phases_in_order(tmp_path: Path) -> None:
@@ -137,6 +152,26 @@ async def test_a_cancelled_task_lets_its_session_be_found_again(tmp_path: Path) 
     assert broker.runs == 1
 
 
+async def test_a_task_that_is_cancelled_again_and_again_is_found_again_too(tmp_path: Path) -> None:
+    class Slow(ScriptedBroker):
+        def accept(self, session: str) -> Session:
+            told = super().accept(session)
+            time.sleep(0.3)
+            return told
+
+    broker = Slow(LONG)
+    task = asyncio.create_task(run_step_async(broker, REQUEST, name="one", options=options(tmp_path)))
+    while not task.done():
+        await asyncio.sleep(0.05)
+        if broker.runs:
+            task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    broker.script = ((0.0, "COMPLETED"),)
+    await run_step_async(broker, REQUEST, name="one", options=options(tmp_path))
+    assert broker.runs == 1
+
+
 def test_a_step_done_in_order_runs_anew_the_next_time(tmp_path: Path) -> None:
     broker = ScriptedBroker()
     first = run_step(broker, REQUEST, name="one", options=options(tmp_path))
@@ -171,9 +206,11 @@ import os, signal, sys
 from pathlib import Path
 from eb_prefect.journal import Call, Journal
 from eb_prefect.model.session import OfferSet
+from eb_prefect.model.steprun import PhaseChange
 journal = Journal(Path(sys.argv[1]))
+seen = PhaseChange(phase="OFFERED", seen="2026-11-24T10:40:41Z")
 call = Call(scope="s", name="n", broker="b", request="r")
-with journal.write(call, OfferSet(result="YES"), "the-session") as entry:
+with journal.write(call, OfferSet(result="YES"), "the-session", seen) as entry:
     if sys.argv[2] == "delivered":
         journal.deliver(entry)
     if sys.argv[2] == "in mid-line":
@@ -195,8 +232,6 @@ if sys.argv[3] == "killed":
     ],
 )
 def test_what_another_process_left_is_taken_over(tmp_path: Path, state: str, end: str, found: bool) -> None:
-    from eb_prefect.journal import Call
-
     root = Path(__file__).parents[1]
     ended = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path), state, end],
@@ -209,6 +244,7 @@ def test_what_another_process_left_is_taken_over(tmp_path: Path, state: str, end
         assert (entry is not None) is found
         if entry is not None:
             assert entry.handle.session == "the-session"
+            assert [change.phase for change in entry.changes] == ["OFFERED"]
             path = entry.path
     if found:
         for line in path.read_text().splitlines():
@@ -216,9 +252,202 @@ def test_what_another_process_left_is_taken_over(tmp_path: Path, state: str, end
 
 
 def test_an_entry_that_is_being_watched_is_left_alone(tmp_path: Path) -> None:
-    from eb_prefect.journal import Call
-    from eb_prefect.model.session import OfferSet
-
     call = Call(scope="s", name="n", broker="b", request="r")
-    with Journal(tmp_path).write(call, OfferSet(result="YES"), "one"), Journal(tmp_path).take(call) as entry:
+    seen = PhaseChange(phase="OFFERED", seen=datetime.now(UTC))
+    writing = Journal(tmp_path).write(call, OfferSet(result="YES"), "one", seen)
+    with writing, Journal(tmp_path).take(call) as entry:
         assert entry is None
+
+
+def test_steps_of_many_threads_belong_to_one_process(tmp_path: Path) -> None:
+    journal, all_here = Journal(tmp_path), threading.Barrier(20)
+
+    def write(n: int) -> str:
+        call = Call(scope="s", name=f"step {n}", broker="b", request="r")
+        seen = PhaseChange(phase="OFFERED", seen=datetime.now(UTC))
+        all_here.wait()
+        with journal.write(call, OfferSet(result="YES"), f"session {n}", seen) as entry:
+            return entry.handle.owner
+
+    with ThreadPoolExecutor(20) as pool:
+        owners = set(pool.map(write, range(20)))
+    assert owners == {path.name for path in (tmp_path / "owners").iterdir()}
+    assert len(owners) == 1
+
+
+def test_a_process_that_runs_ever_more_steps_keeps_its_memory(tmp_path: Path) -> None:
+    broker, quick = ScriptedBroker(((0.0, "COMPLETED"),)), options(tmp_path)
+
+    def run(count: int) -> int:
+        for _ in range(count):
+            run_step(broker, REQUEST, name="one", options=quick)
+        broker.forget()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    before = run(10)
+    grown = run(40) - before
+    tracemalloc.stop()
+    assert grown < 40 * 3000
+
+
+class Hours(ScriptedBroker):
+    """Over a network, so it is asked again while it can't be reached."""
+
+    pace = REMOTE._replace(shortest=0.01)
+
+
+def test_offers_are_asked_for_again_while_a_remote_broker_is_away(tmp_path: Path) -> None:
+    broker = Hours()
+    broker.outages = 1
+    run = run_step(broker, REQUEST, name="one", options=options(tmp_path, pace=None))
+    assert run.session.phase == "COMPLETED"
+    assert broker.calls["request_offers"] == 2
+
+
+def test_a_broker_of_this_machine_that_fails_is_told_at_once(tmp_path: Path) -> None:
+    broker = ScriptedBroker()
+    broker.outages = 1
+    with pytest.raises(BrokerUnavailableError):
+        run_step(broker, REQUEST, name="one", options=options(tmp_path))
+
+
+class Lax(ScriptedBroker):
+    """Its offers are over when they are made, and it would accept them all the same."""
+
+    lives = timedelta(seconds=-1)
+
+    def request_offers(self, request: ExecutionRequest) -> OfferSet:
+        offers = super().request_offers(request)
+        expires = datetime.now(UTC) + self.lives
+        self.lives = timedelta(minutes=5)
+        return offers.model_copy(
+            update={"offers": tuple(o.model_copy(update={"expires": expires}) for o in offers.offers)}
+        )
+
+
+def test_an_offer_whose_time_is_over_is_not_accepted(tmp_path: Path) -> None:
+    broker = Lax()
+    run_step(broker, REQUEST, name="one", options=options(tmp_path))
+    assert broker.calls["request_offers"] == 2
+    assert (broker.calls["accept"], broker.runs) == (1, 1)
+
+
+def test_a_session_accepted_in_time_is_gone_on_with_later(tmp_path: Path) -> None:
+    broker = Lax(LONG)
+    broker.lives = timedelta(seconds=0.2)
+    with pytest.raises(StepTimeoutError):
+        run_step(broker, REQUEST, name="one", options=options(tmp_path, timeout=timedelta(seconds=0.05)))
+    time.sleep(0.3)
+    broker.script = ((0.0, "COMPLETED"),)
+    run_step(broker, REQUEST, name="one", options=options(tmp_path))
+    assert (broker.calls["request_offers"], broker.runs) == (1, 1)
+
+
+class Standing:
+    """Stands for another broker."""
+
+    identity = BrokerIdentity(kind="several", name="several")
+
+    def __init__(self, broker: ScriptedBroker) -> None:
+        self._broker = broker
+        self.request_offers, self.accept = broker.request_offers, broker.accept
+        self.session, self.cancel = broker.session, broker.cancel
+
+    def owner(self, session: str) -> ScriptedBroker:
+        return self._broker
+
+
+def test_a_step_names_the_broker_that_ran_it(tmp_path: Path) -> None:
+    broker = ScriptedBroker()
+    run = run_step(Standing(broker), REQUEST, name="one", options=options(tmp_path))
+    assert run.broker == broker.identity
+
+
+class Late(Lax):
+    """Its clock differs from ours by more than its offers live."""
+
+    def request_offers(self, request: ExecutionRequest) -> OfferSet:
+        self.lives = timedelta(minutes=-1)
+        return super().request_offers(request)
+
+
+def test_a_broker_whose_clock_differs_is_asked_once_more_and_believed(tmp_path: Path) -> None:
+    broker = Late()
+    run_step(broker, REQUEST, name="one", options=options(tmp_path))
+    assert (broker.calls["request_offers"], broker.runs) == (2, 1)
+
+
+class Fickle(ScriptedBroker):
+    """Its offers are gone when they are to be accepted."""
+
+    def accept(self, session: str) -> Session:
+        self.expire()
+        return super().accept(session)
+
+
+def test_offers_that_are_always_gone_are_an_error_at_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    broker = Fickle()
+    with pytest.raises(OfferGoneError):
+        run_step(broker, REQUEST, name="one", options=options(tmp_path))
+    assert broker.calls["request_offers"] == 8
+    assert not list(tmp_path.rglob("*.jsonl"))
+
+
+def test_what_may_have_been_accepted_and_is_lost_is_not_run_again(tmp_path: Path) -> None:
+    class Restarting(ScriptedBroker):
+        def accept(self, session: str) -> Session:
+            try:
+                return super().accept(session)
+            finally:
+                self.forget()
+
+    broker = Restarting()
+    broker.lost_answers = 1
+    with pytest.raises(UnknownSessionError):
+        run_step(broker, REQUEST, name="one", options=options(tmp_path))
+    assert broker.runs == 1
+
+
+def test_an_offer_that_a_broker_lost_before_it_was_asked_is_asked_for_again(tmp_path: Path) -> None:
+    broker = ScriptedBroker()
+
+    def restart(session: Session, change: object) -> None:
+        if session.phase == "OFFERED" and not broker.calls["accept"]:
+            broker.forget()
+            broker.outages = 1
+
+    run_step(broker, REQUEST, name="one", options=options(tmp_path, on_change=restart))
+    assert (broker.calls["request_offers"], broker.runs) == (2, 1)
+
+
+def test_the_time_limit_counts_while_nothing_can_be_accepted(tmp_path: Path) -> None:
+    broker = ScriptedBroker()
+
+    def leave(session: object, change: object) -> None:
+        broker.outages = 1000
+
+    short = options(tmp_path, timeout=timedelta(seconds=0.3), on_change=leave)
+    started = time.monotonic()
+    with pytest.raises(StepTimeoutError, match="OFFERED"):
+        run_step(broker, REQUEST, name="one", options=short)
+    assert time.monotonic() - started < 3
+
+
+def test_a_session_that_is_offered_twice_is_an_error_of_the_brokers(tmp_path: Path) -> None:
+    class Repeating(ScriptedBroker):
+        made: OfferSet | None = None
+
+        def request_offers(self, request: ExecutionRequest) -> OfferSet:
+            self.made = self.made or super().request_offers(request)
+            return self.made
+
+    broker = Repeating()
+    run_step(broker, REQUEST, name="one", options=options(tmp_path))
+    with pytest.raises(UnusableAnswerError, match="again"):
+        run_step(broker, REQUEST, name="one", options=options(tmp_path))
+    assert broker.runs == 1

@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every broker does: request offers, accept, session, cancel."""
+"""What every broker does: request offers, accept, session, cancel.
 
-from typing import Protocol
+The other protocols here are for what some brokers can do beside it; a
+caller asks with ``isinstance`` whether one can.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import OfferSet, Session
 from eb_prefect.model.steprun import BrokerIdentity
 
 
+@runtime_checkable  # so that flows can have one as a parameter
 class Broker(Protocol):
     """Four verbs; all else is built on them.
 
@@ -77,5 +84,103 @@ class Broker(Protocol):
             The broker has no such session.
         BrokerUnavailableError
             No answer; ask again.
+        """
+        ...
+
+
+class Sight(NamedTuple):
+    """A session as it was seen, and a mark that is the same as long as it has not changed."""
+
+    session: Session
+    mark: bytes
+
+
+class Begun(NamedTuple):
+    """What was begun: once ``arrival`` is done, or where there is none, ``result`` waits for nobody.
+
+    ``arrival`` never fails; what went wrong is raised by ``result``.
+    """
+
+    arrival: "Future[None] | None"
+    result: Callable[[], Session]
+
+
+@runtime_checkable
+class Batching(Protocol):
+    """A broker that accepts many offers together, so that no thread should be held for one."""
+
+    def begin_accept(self, session: str) -> Begun:
+        """Begin to accept an offer; the result is what `Broker.accept` returns or raises.
+
+        Raises what `Broker.accept` raises.
+        """
+        ...
+
+
+@runtime_checkable
+class Noticing(Protocol):
+    """A broker that can tell cheaply that a session has not changed."""
+
+    def changed(self, session: str, mark: bytes | None) -> Sight | None:
+        """Return the session unless it is as it was when ``mark`` was given; None then.
+
+        Raises what `Broker.session` raises.
+        """
+        ...
+
+
+@runtime_checkable
+class Pushing(Protocol):
+    """A broker that calls when a session of its changes."""
+
+    def listen(self, heard: Callable[[str], None]) -> Callable[[], None]:
+        """Let ``heard`` be called with the identifier of any session that may have changed.
+
+        It may be called from any thread, too often, and not at all: it is a
+        hint to look. The function that is returned ends it.
+        """
+        ...
+
+
+@runtime_checkable
+class Rejecting(Protocol):
+    """A broker that can be told that nobody will accept an offer."""
+
+    def reject(self, session: str) -> Session:
+        """Decline an offer, and return its session as it is now.
+
+        A session that is no open offer stays as it is, so an accepted one is
+        never ended by this.
+
+        Raises what `Broker.cancel` raises.
+        """
+        ...
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """A broker whose streams and products are not files of this machine."""
+
+    def read(self, location: str) -> Iterator[bytes]:
+        """Yield what a connector or a product names by its location, in pieces of any size.
+
+        Raises
+        ------
+        OutputGoneError
+            There is nothing at the location (any more).
+        BrokerUnavailableError
+            It broke off; read it again from the start.
+        """
+        ...
+
+
+@runtime_checkable
+class Gathering(Protocol):
+    """A broker that stands for several."""
+
+    def owner(self, session: str) -> Broker:
+        """Return the broker whose session it is.
+
+        Raises what `Broker.session` raises.
         """
         ...

@@ -48,11 +48,15 @@ Volume = Annotated[
 
 
 class SimpleCompute(Component):
-    """Cores, memory in GiB, and volumes."""
+    """Cores, memory in GiB, and volumes.
+
+    ``gpus`` is ours: no dialect of the wire can carry it.
+    """
 
     kind: Annotated[Literal["compute/simple-compute-resource"], Short] = "compute/simple-compute-resource"
     cores: Range | None = None
     memory: Range | None = None
+    gpus: Range | None = None
     volumes: tuple[Volume, ...] = ()
 
 

@@ -7,6 +7,7 @@ epoch for a time they do not know (``1970-01-01T00:00:10Z``).
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -36,6 +37,7 @@ def instant(text: str) -> datetime:
     raise ValueError(f"{text!r} has no time zone; write it as 2026-11-23T12:00:00Z")
 
 
+@lru_cache(1024)  # brokers write the same few over and over
 def duration(text: str) -> timedelta:
     """Return the length of an ISO 8601 duration in weeks, days, hours, minutes, seconds.
 

@@ -19,7 +19,11 @@ class Outcome(Value):
     """How the program ended and what it used; absent is what the broker can't tell.
 
     Ours: no dialect of the wire has it. CPU time is of all processes of the
-    session, in seconds. ``peak_memory`` is in bytes.
+    session, in seconds. ``peak_memory`` is in bytes, ``energy`` in joules,
+    ``carbon`` in grams of CO2. ``identifier`` and ``state`` are a batch
+    system's own name for the session and its word for how it ended, ``site``
+    is where it sent it, and ``codes`` are further exit codes by the names that
+    it has for them.
     """
 
     exit_code: Whole | None = None
@@ -29,6 +33,14 @@ class Outcome(Value):
     cpu_seconds: float | None = None
     peak_memory: Whole | None = None
     nodes: tuple[Text, ...] = ()
+    identifier: Text | None = None
+    state: Text | None = None
+    site: Text | None = None
+    codes: dict[str, Whole] = Field(default_factory=dict)
+    energy: float | None = None
+    carbon: float | None = None
+    read_bytes: Whole | None = None
+    written_bytes: Whole | None = None
 
 
 class Product(Value):

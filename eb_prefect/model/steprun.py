@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The story of one step as its client saw it."""
 
+from pathlib import Path
+
+from pydantic import Field
+
 from eb_prefect.model.moment import Instant
 from eb_prefect.model.phase import AnyPhase
 from eb_prefect.model.request import ExecutionRequest
@@ -34,7 +38,8 @@ class StepRun(Value):
 
     ``name`` is unique in its flow run. ``chosen`` is the session that was
     accepted out of ``offers``. The phases are as observed: a broker's
-    schedule is only its plan.
+    schedule is only its plan. ``copies`` are files of this machine by the
+    location of the product that they are a copy of; they are never dumped.
     """
 
     name: str
@@ -44,3 +49,4 @@ class StepRun(Value):
     chosen: str
     changes: tuple[PhaseChange, ...] = ()
     session: Session
+    copies: dict[str, Path] = Field(default_factory=dict, exclude=True, repr=False)

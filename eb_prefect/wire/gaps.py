@@ -9,7 +9,9 @@ from eb_prefect.wire.dialect import Dialect
 from eb_prefect.wire.faults import Steps
 from eb_prefect.wire.recognise import DocumentType
 
-OURS = frozenset({"outcome", "products", "executable.checksum", "executable.parameters", "data.checksum"})
+OURS = frozenset(
+    {"outcome", "products", "executable.checksum", "executable.parameters", "data.checksum", "compute.gpus"}
+)
 """The fields of our own that no dialect has; a client or server keeps them itself."""
 
 _AMOUNTS = frozenset({"costs", "metrics"})
@@ -35,6 +37,7 @@ _OF_KINDS: dict[tuple[str, Dialect], frozenset[str]] = {
 _OF_FAMILIES = {
     "executable": frozenset({"checksum", "parameters"}),
     "data": frozenset({"checksum"}),
+    "compute": frozenset({"gpus"}),
     "volume": frozenset({"phase", "schedule"}),
 }
 

@@ -24,13 +24,15 @@ class Recognised(NamedTuple):
 
     Without a dialect it is one that all dialects write alike. ``strangers``
     are dialects that some of its kinds have and the document as a whole has
-    not: a server of either dialect refuses such a mix.
+    not: a server of either dialect refuses such a mix. ``alike`` are other
+    dialects that would have written just the same.
     """
 
     document: DocumentType
     dialect: Dialect | None
     reasons: tuple[str, ...]
     strangers: tuple[Dialect, ...] = ()
+    alike: tuple[Dialect, ...] = ()
 
 
 _PARTS = ("executable", "compute", "computer", "storage", "volumes", "data", "offers")
@@ -53,9 +55,14 @@ def recognise(document: Any) -> Recognised:
         return Recognised(kind, None, (why,))
     if kind is DocumentType.UPDATE:
         dialect, reason = _update_dialect(document)
-        return Recognised(kind, dialect, (why, reason))
+        return Recognised(kind, dialect, (why, reason), alike=_alike(dialect))
     dialect, reason, strangers = _dialect(document)
-    return Recognised(kind, dialect, (why, reason), strangers)
+    based = any(dialect_of(uri) is not None for uri in _uris(document))
+    return Recognised(kind, dialect, (why, reason), strangers, () if based else _alike(dialect))
+
+
+def _alike(dialect: Dialect) -> tuple[Dialect, ...]:
+    return (Dialect.B1,) if dialect is Dialect.B2 else ()
 
 
 def _a(value: Any) -> str:

@@ -7,15 +7,18 @@ from typing import Any, NamedTuple
 
 import click
 
-from eb_prefect.brokers.named import broker_named
 from eb_prefect.model.phase import Phase
 from eb_prefect.model.request import ExecutionRequest
+from eb_prefect.model.session import Session
+from eb_prefect.model.steprun import PhaseChange
 from eb_prefect.step import StepOptions, run_step
-from provenance.capture import Captured, capture
+from provenance.capture import Captured, capture, fetching_into
+from provenance.cli.chosen import Wish
 from provenance.cli.exits import Exit
-from provenance.cli.plain import plain
 from provenance.cli.progress import progress
-from provenance.parts import Link
+from provenance.parts import Link, sha256_name
+from provenance.plain import plain
+from provenance.record import StepRecord
 from provenance.store import Store
 
 
@@ -23,7 +26,7 @@ class Errand(NamedTuple):
     """What a person asked for beside the request itself."""
 
     name: str
-    broker: str
+    wish: Wish
     into: Path | None
     as_json: bool
 
@@ -34,16 +37,23 @@ def execute(request: ExecutionRequest, errand: Errand, based_on: Link | None = N
     A terminal that is closed or interrupted leaves the session running: the
     same command finds it again.
     """
+    broker, choose = errand.wish.for_request(request)
+    seen: list[Session] = []
     with progress(errand.name) as show:
-        options = StepOptions(scope="eb", on_change=show)
+
+        def note(session: Session, change: PhaseChange) -> None:
+            seen.append(session)
+            show(session, change)
+
+        options = fetching_into(StepOptions(scope="eb", on_change=note, choose=choose), errand.into)
         try:
-            run = run_step(broker_named(errand.broker), request, name=errand.name, options=options)
+            run = run_step(broker, request, name=errand.name, options=options)
         except KeyboardInterrupt:
-            click.echo(
-                f"{errand.name} goes on; the same command finds it again, eb cancel SESSION ends it", err=True
-            )
+            click.echo(plain(_left(errand, seen[-1:])), err=True)
             raise
     captured = capture(run, Store(), based_on=based_on, into=errand.into)
+    if captured.unsigned:
+        click.echo(f"warning: {plain(captured.unsigned)}", err=True)
     click.echo(json.dumps(_object(captured)) if errand.as_json else "\n".join(_lines(captured)))
     return captured
 
@@ -51,6 +61,14 @@ def execute(request: ExecutionRequest, errand: Errand, based_on: Link | None = N
 def ended_well(captured: Captured) -> Exit:
     """Return the exit code that tells how the step ended."""
     return Exit.DONE if captured.record.session.phase == Phase.COMPLETED else Exit.NO
+
+
+def _left(errand: Errand, last: list[Session]) -> str:
+    if not last:
+        return f"{errand.name}: nothing was started"
+    brokers = ",".join(place.name or place.address for place in errand.wish.places)
+    end = f"eb cancel {last[0].uuid} --broker {brokers}"
+    return f"{errand.name} goes on; the same command finds it again, {end} ends it"
 
 
 def _object(captured: Captured) -> dict[str, Any]:
@@ -62,7 +80,7 @@ def _object(captured: Captured) -> dict[str, Any]:
         "record": record.digest,
         "products": [str(path) for path in captured.products],
         "outcome": record.session.outcome.neutral() if record.session.outcome else None,
-        "messages": [message.text for message in record.session.messages],
+        "messages": [*_remarks(record), *(message.text for message in record.session.messages)],
         "streams": [stream.location for stream in record.session.connectors],
     }
 
@@ -70,8 +88,23 @@ def _object(captured: Captured) -> dict[str, Any]:
 def _lines(captured: Captured) -> list[str]:
     record = captured.record
     lines = [f"{plain(record.name)}: {record.session.phase}"]
+    lines += [f"  {plain(text)}" for text in _remarks(record)]
     lines += [f"  {plain(message.text)}" for message in record.session.messages if message.text]
-    lines += [f"  product  {path}" for path in captured.products]
+    lines += [f"  product  {plain(path)}" for path in captured.products]
     if record.session.phase != Phase.COMPLETED:
-        lines += [f"  see      {stream.location}" for stream in record.session.connectors]
+        lines += [
+            f"  see      {plain(stream.location or stream.status)}" for stream in record.session.connectors
+        ]
     return [*lines, f"  record   {record.digest}"]
+
+
+def _remarks(record: StepRecord) -> list[str]:
+    """Return what was not as asked for: what the broker has no place for, and pins that did not hold."""
+    said = record.offers.messages if record.offers else ()
+    changed = [message.text for message in said if message.level == "WARN"]
+    asked = {data.name: data.checksum for data in record.request.data} if record.request else {}
+    return changed + [
+        f"data[{data.name}]: it was worked on something else than it was pinned to"
+        for data in record.inputs
+        if (pin := sha256_name(asked.get(data.name))) and data.file and data.file != pin
+    ]

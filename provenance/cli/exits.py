@@ -4,20 +4,36 @@
 from enum import IntEnum
 
 from eb_prefect.errors import (
+    AccessDeniedError,
+    AnswerLostError,
     BrokerUnavailableError,
+    DuplicateStepError,
     EBError,
+    InvalidDocumentError,
     NoOfferError,
+    NotABrokerError,
     NotExpressibleError,
     OfferGoneError,
+    OutputGoneError,
+    RequestRefusedError,
     StepTimeoutError,
+    UnknownBrokerError,
     UnknownSessionError,
+    UnusableAnswerError,
 )
 from provenance.errors import (
     CanNotDeliverError,
+    CanNotExportError,
     CanNotRerunError,
+    CanNotSignError,
+    ConsentError,
+    ContradictionError,
+    NeedsExtraError,
+    NotProvError,
     ProductExistsError,
     ProvenanceError,
     StoreError,
+    UnreachableProductError,
 )
 
 
@@ -26,13 +42,14 @@ class Exit(IntEnum):
 
     DONE = 0
     NO = 1
-    """The step ended FAILED or CANCELLED, and is recorded; or a document has faults."""
+    """The step ended FAILED or CANCELLED, and is recorded; a document has faults or is not valid PROV; a
+    cancel ended nothing."""
     WRONG = 2
     """The command line, a document or a path can't be used; what was run all the same is named."""
     REFUSED = 3
     """The broker makes no offer and says why, or a dialect can't express a document."""
     BROKER = 4
-    """The broker can't be reached, lost the session, or took longer than was asked."""
+    """The broker can't be reached, answers what can't be used, lost the session, or took too long."""
     NO_RECORD = 5
     """There is no record that can be used."""
     TAMPERED = 6
@@ -42,22 +59,39 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-_CODES: tuple[tuple[type[Exception], Exit], ...] = (
-    (NotExpressibleError, Exit.REFUSED),
-    (NoOfferError, Exit.REFUSED),
-    (OfferGoneError, Exit.REFUSED),
-    (BrokerUnavailableError, Exit.BROKER),
-    (UnknownSessionError, Exit.BROKER),
-    (StepTimeoutError, Exit.BROKER),
-    (EBError, Exit.WRONG),
-    (CanNotRerunError, Exit.WRONG),
-    (ProductExistsError, Exit.WRONG),
-    (CanNotDeliverError, Exit.WRONG),
-    (StoreError, Exit.WRONG),
-    (ProvenanceError, Exit.NO_RECORD),
-)
+CODES: dict[type[Exception], Exit] = {
+    NotExpressibleError: Exit.REFUSED,
+    NoOfferError: Exit.REFUSED,
+    OfferGoneError: Exit.REFUSED,
+    RequestRefusedError: Exit.REFUSED,
+    BrokerUnavailableError: Exit.BROKER,
+    UnknownSessionError: Exit.BROKER,
+    StepTimeoutError: Exit.BROKER,
+    AccessDeniedError: Exit.BROKER,
+    UnusableAnswerError: Exit.BROKER,
+    AnswerLostError: Exit.BROKER,
+    OutputGoneError: Exit.BROKER,
+    InvalidDocumentError: Exit.WRONG,
+    UnknownBrokerError: Exit.WRONG,
+    NotABrokerError: Exit.WRONG,
+    DuplicateStepError: Exit.WRONG,
+    EBError: Exit.WRONG,
+    CanNotRerunError: Exit.WRONG,
+    CanNotSignError: Exit.WRONG,
+    ConsentError: Exit.CONSENT,
+    ProductExistsError: Exit.WRONG,
+    CanNotDeliverError: Exit.WRONG,
+    CanNotExportError: Exit.WRONG,
+    StoreError: Exit.WRONG,
+    NeedsExtraError: Exit.WRONG,
+    NotProvError: Exit.WRONG,
+    ContradictionError: Exit.WRONG,
+    UnreachableProductError: Exit.WRONG,
+    ProvenanceError: Exit.NO_RECORD,
+}
+"""The exit code of each error; the first kind that it is counts."""
 
 
 def exit_of(error: Exception) -> Exit:
     """Return the exit code for an error of ours."""
-    return next(code for kind, code in _CODES if isinstance(error, kind))
+    return next(code for kind, code in CODES.items() if isinstance(error, kind))

@@ -8,7 +8,7 @@ import click
 
 from provenance.cli.options import product_argument
 from provenance.errors import MalformedRecordError
-from provenance.products.extract import extract as found_in
+from provenance.ladder import climb
 
 
 @click.command()
@@ -29,7 +29,7 @@ def extract(file: Path, part: str, as_json: bool) -> None:
 
     Example: eb extract catalogue.fits --part request > request.json
     """
-    found = found_in(file)
+    found = climb(file)
     taken = found.record if part == "record" else found.record.get(part)
     if taken is None:
         raise MalformedRecordError(found.place, f"it has no {part}")

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import click
 
 from provenance.cli.options import json_option, settings_of
-from provenance.cli.plain import plain
 from provenance.entries import Entry, Wanted
+from provenance.plain import plain
 from provenance.store import Store
 
 

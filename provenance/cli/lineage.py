@@ -8,10 +8,14 @@ from pathlib import Path
 import click
 
 from provenance.cli.options import json_option, product_argument
-from provenance.cli.plain import plain, short_digest
 from provenance.entries import Lineage
-from provenance.errors import UnknownRecordError
-from provenance.products.extract import extract
+from provenance.errors import CanNotExportError, UnknownRecordError
+from provenance.exports.write import placed
+from provenance.ladder import climb
+from provenance.picture.graph import graph_of_product
+from provenance.picture.mermaid import mermaid
+from provenance.picture.svg import svg
+from provenance.plain import plain, short_digest
 from provenance.record import StepRecord, read_record
 from provenance.store import Store
 
@@ -21,16 +25,28 @@ _NOTHING = Lineage((), (), ())
 @click.command()
 @product_argument
 @json_option
-def lineage(file: Path, as_json: bool) -> None:
+@click.option("--mermaid", "as_mermaid", is_flag=True, help="Print a flowchart as text of Mermaid.")
+@click.option(
+    "--svg", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Draw it into a file."
+)
+@click.option("--force", is_flag=True, help="Replace the file of the picture, if it is there.")
+def lineage(file: Path, as_json: bool, as_mermaid: bool, picture: Path | None, force: bool) -> None:
     """Follow FILE back, step by step, to the data it was made from.
 
     The file's own record gives the last step; those before it are known
     where they are recorded here.
 
-    Example: eb lineage catalogue.fits
+    Example: eb lineage catalogue.fits --svg catalogue.svg
     """
-    found = extract(file)
+    found = climb(file)
     store = Store()
+    if picture is not None or as_mermaid:
+        graph = graph_of_product(found, store)
+        if picture is not None:
+            _drawn(svg(graph, f"Lineage of {file.name}"), picture, force=force)
+        if as_mermaid:
+            click.echo(mermaid(graph), nl=False)
+        return
     try:
         origins = store.ancestors(found.digest)
     except UnknownRecordError:
@@ -41,6 +57,21 @@ def lineage(file: Path, as_json: bool) -> None:
     click.echo(f"{plain(found.path)} ({found.binding})")
     last = read_record(found.text, found.place)
     click.echo("\n".join(_Tree(store).lines(last, "")))
+
+
+def _drawn(text: str, path: Path, *, force: bool) -> None:
+    """Write a picture; what is there is replaced, as a whole, only with ``force``.
+
+    Raises
+    ------
+    click.BadParameter
+        There is something, or nothing can be written there.
+    """
+    try:
+        with placed(path, force=force) as file:
+            file.write(text.encode())
+    except CanNotExportError as reason:
+        raise click.BadParameter(str(reason), param_hint="--svg") from reason
 
 
 def _object(origins: Lineage) -> dict[str, object]:

@@ -17,19 +17,27 @@ import click
 
 from eb_prefect.errors import EBError, InvalidDocumentError
 from provenance.cli.exits import Exit, exit_of
-from provenance.cli.plain import plain
 from provenance.errors import ProvenanceError
+from provenance.plain import plain
 
 COMMANDS = {
     "cancel": ("provenance.cli.cancel:cancel", "End a session."),
     "check": ("eb_prefect.cli.check:check", "Tell what a document is and every fault in it."),
     "convert": ("eb_prefect.cli.convert:convert", "Write a document in another dialect."),
+    "export": ("provenance.cli.export:export", "Write how a product was made in a form that others read."),
     "extract": ("provenance.cli.extract:extract", "Take the record out of a product."),
     "history": ("provenance.cli.history:history", "List the steps you ran."),
+    "keys": ("provenance.cli.keys:keys", "Tell which key signs, and whose are trusted."),
     "lineage": ("provenance.cli.lineage:lineage", "Follow a product back to what it was made from."),
+    "logs": ("provenance.cli.logs:logs", "Write what a session wrote."),
+    "offers": ("provenance.cli.offers:offers", "Compare what brokers offer for a request."),
     "rerun": ("provenance.cli.rerun:rerun", "Run the step that made a product again."),
     "run": ("provenance.cli.run:run", "Run a request and record it in its products."),
+    "serve": ("eb_prefect.cli.serve:serve_", "Serve a broker as an IVOA Execution Broker."),
+    "session": ("provenance.cli.session:session", "Tell how a session is now."),
     "show": ("provenance.cli.show:show", "Show how a product was made, and whether it is still that."),
+    "sign": ("provenance.cli.sign:sign_", "Sign the record of a product of yours."),
+    "validate": ("provenance.cli.validate:validate", "Tell whether a document or a record is valid PROV."),
 }
 
 

@@ -9,23 +9,34 @@ from typing import Any
 import click
 
 from eb_prefect.errors import Fault, InvalidDocumentError
-from provenance.cli.plain import plain
+from provenance.plain import plain
 
 Command = Callable[..., Any]
 
 
 class ProductFile(click.Path):
-    """A regular file that is there: to open a pipe would be to wait for its writer."""
+    """A file or a directory that is there, or a URL; to open a pipe would be to wait for its writer."""
 
     def __init__(self) -> None:
-        super().__init__(exists=True, dir_okay=False, path_type=Path)
+        super().__init__(exists=True, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path."""
-        path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        if not path.is_file():
-            self.fail(f"{click.format_filename(value)!r} is no regular file.", param, ctx)
-        return path
+        """Return the path; what a URL leads to is as a path to those who read it."""
+        there = _of_url(os.fsdecode(value))
+        if there is not None and not isinstance(there, Path):
+            return there
+        path = Path(os.fsdecode(super().convert(there or value, param, ctx)))
+        if not (path.is_file() or path.is_dir()):
+            self.fail(f"{click.format_filename(value)!r} is no regular file or directory.", param, ctx)
+        return path if path.name not in {"", ".."} else path.resolve()
+
+
+def _of_url(given: str) -> Path | None:
+    if "://" not in given:
+        return None
+    from provenance.products.remote import product  # noqa: PLC0415 -- only what is elsewhere pays for it
+
+    return product(given)
 
 
 class OutDirectory(click.Path):
@@ -60,7 +71,22 @@ product_argument = click.argument("file", type=ProductFile())
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 broker_option = click.option(
-    "--broker", default="embedded", show_default=True, help="Where to run; embedded is this machine."
+    "--broker",
+    "brokers",
+    multiple=True,
+    metavar="NAME",
+    help="Where to run: embedded (this machine), slurm (its cluster), the URL of a broker, a name in the "
+    "configuration, or execution-broker/NAME for a Prefect block; of several, the best offer is taken.  "
+    "[default: the configuration's, else embedded]",
+)
+
+where_option = click.option(
+    "--broker",
+    "brokers",
+    multiple=True,
+    metavar="NAME",
+    help="The broker that has the session, as in eb run; of several, each is asked.  "
+    "[default: the configuration's, else embedded]",
 )
 
 into_option = click.option(
@@ -70,6 +96,25 @@ into_option = click.option(
     help="A directory to copy the products to; nothing in it is overwritten. "
     "They stay in the session's own directory otherwise.",
 )
+
+
+def choice_options(command: Command) -> Command:
+    """Add ``--broker``, ``--policy`` and ``--where`` for offers."""
+    policy = click.option(
+        "--policy",
+        default="first",
+        show_default=True,
+        help="Which offer is the best: first, cheapest, greenest, fastest, soonest, nearest, "
+        "or weights such as monetary:1,carbon:0.02.",
+    )
+    where = click.option(
+        "--where",
+        "where",
+        multiple=True,
+        metavar="CONSTRAINT",
+        help="Only offers that meet this, e.g. 'monetary <= 0.5' or 'start <= PT1H'.",
+    )
+    return broker_option(policy(where(command)))
 
 
 def edit_options(command: Command) -> Command:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from eb_prefect.model.session import Session
 from eb_prefect.model.steprun import PhaseChange
-from provenance.cli.plain import plain
+from provenance.plain import plain
 
 OnChange = Callable[[Session, PhaseChange], None]
 

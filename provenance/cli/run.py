@@ -12,20 +12,23 @@ from eb_prefect.edit import patch_of, patched
 from eb_prefect.errors import InvalidRequestError
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.wire.document import read_request
+from provenance.cli.chosen import Wish
 from provenance.cli.execute import Errand, ended_well, execute
-from provenance.cli.options import Name, broker_option, edit_options, into_option, json_option, pairs
+from provenance.cli.options import Name, choice_options, edit_options, into_option, json_option, pairs
 
 
 @click.command()
 @click.argument("request", type=click.File("rb"))
-@broker_option
+@choice_options
 @edit_options
 @into_option
 @click.option("--name", type=Name(), help="The step's name; the request's own otherwise.")
 @json_option
 def run(
     request: BinaryIO,
-    broker: str,
+    brokers: tuple[str, ...],
+    policy: str,
+    where: tuple[str, ...],
     settings: tuple[str, ...],
     inputs: tuple[str, ...],
     into: Path | None,
@@ -40,9 +43,10 @@ def run(
 
     Example: eb run smooth.yaml --input frame=m31.fits --set executable.environment.SIGMA=3
     """
+    wish = Wish.of(brokers, policy, where)
     wanted = usable(edited(read_request(request.read()), settings, inputs))
     title = name or wanted.name or Path(request.name).stem
-    captured = execute(wanted, Errand(title, broker, into, as_json))
+    captured = execute(wanted, Errand(title, wish, into, as_json))
     raise SystemExit(ended_well(captured))
 
 

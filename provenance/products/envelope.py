@@ -17,13 +17,14 @@ _PROV = "http://www.w3.org/ns/prov#"
 
 
 class Envelope(NamedTuple):
-    """A record's text, its digest, the digest it is said to have, and the product it came with."""
+    """A record's text, its digest, the digest it should have, the product it came with, and signatures."""
 
     text: str
     record: dict[str, Any]
     digest: str
     said: str
     product: str | None
+    signatures: tuple[str, ...] = ()
 
     @property
     def is_canonical(self) -> bool:
@@ -49,11 +50,14 @@ def _opened(prov: dict[str, Any], where: str) -> Envelope:
     prefixes = {"prov": _PROV} | {name: str(uri) for name, uri in _mapping(prov.get("prefix")).items()}
     text, name = None, ""
     product = None
+    signatures: list[str] = []
     for entity, said in _entities(prov):
         kinds = [_expanded(kind, prefixes) for kind in _values(said, "type", prefixes)]
         if EB + "SessionRecord" in kinds:
             for value in _values(said, "value", prefixes):
                 text, name = _plain(value), _expanded(entity, prefixes)
+        if EB + "Signature" in kinds:
+            signatures += map(_plain, _values(said, "value", prefixes))
         if EB + "Carrier" in kinds:
             product = next(map(_plain, _values(said, "product", prefixes)), None)
     if text is None:
@@ -62,7 +66,7 @@ def _opened(prov: dict[str, Any], where: str) -> Envelope:
     if not isinstance(record, dict):
         raise MalformedRecordError(where, "its text is no JSON object")
     canonical(record)
-    return Envelope(text, record, ni(text.encode("utf-8", "replace")), name, product)
+    return Envelope(text, record, ni(text.encode("utf-8", "replace")), name, product, tuple(signatures))
 
 
 def _entities(prov: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

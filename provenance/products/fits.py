@@ -2,43 +2,31 @@
 """What a FITS file carries: its record in an HDU PROVENANCE, and its content in the others."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
 from provenance.canonical import ni_of_hex
-from provenance.errors import CanNotAttachError, UnreadableProductError
 from provenance.products.fits_attach import attach
 from provenance.products.fits_hdus import HDU, Torn, digests, text_of, walk
 from provenance.products.found import Contents, Embedded, Embedding, Label, Part
 
+TEARS = False
 _READ_LIMIT = 1 << 20
-_GZIP = b"\x1f\x8b"
-_EXPANDED_LIMIT = 4 << 30
-_EXPANSION_LIMIT = 250
 
 
-def recognises(path: Path) -> bool:
-    """Whether the file, decompressed where need be, begins like FITS."""
-    with path.open("rb") as file:
-        head = file.read(9)
-    if head[:2] != _GZIP:
-        return head == b"SIMPLE  ="
-    try:
-        with _opened(path) as (expanded, _):
-            return expanded.read(9) == b"SIMPLE  ="
-    except UnreadableProductError:
-        return False
+def recognises(path: Path) -> bool:  # noqa: ARG001 -- as all formats have it
+    """Say yes: that it begins like FITS tells all."""
+    return True
 
 
-def media_type(path: Path) -> str:
-    """Return the type that IANA has for FITS, or for what it is packed in."""
-    return "application/gzip" if _is_compressed(path) else "application/fits"
+def media_type(path: Path) -> str:  # noqa: ARG001 -- as all formats have it
+    """Return the type that IANA has for FITS."""
+    return "application/fits"
 
 
 def embed(path: Path, document: bytes, label: Label) -> Embedding:
-    """Append the document as an HDU, and point to it from the first header.
+    """Append the document as an HDU, and point to it from the headers.
 
     Raises
     ------
@@ -47,20 +35,14 @@ def embed(path: Path, document: bytes, label: Label) -> Embedding:
     UnreadableProductError
         The file is damaged.
     """
-    if _is_compressed(path):
-        raise CanNotAttachError(path, "nothing can be added to a compressed file")
     hdu, cards = attach(path, document, label)
     note = "" if cards else "the first header has no room for cards that point to it"
-    return Embedding(_place(hdu), note)
+    return Embedding(place(hdu), note)
 
 
-def _place(hdu: int) -> str:
+def place(hdu: int) -> str:
+    """Return where a record is, in words."""
     return f"HDU {hdu} (PROVENANCE)"
-
-
-def _is_compressed(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == _GZIP
 
 
 def read(path: Path, *, check: bool = True) -> Contents:
@@ -75,26 +57,48 @@ def read(path: Path, *, check: bool = True) -> Contents:
     UnreadableProductError
         The file is damaged.
     """
-    with _opened(path) as (file, limit):
-        parts: list[Part] = []
-        embedded, signpost = None, None
-        for hdu in walk(path, file, limit):
-            if isinstance(hdu, Torn):
-                break
-            if hdu.is_record:
-                embedded = _document(file, hdu, signpost) or embedded
-                continue
-            if hdu.number == 0:
-                signpost = text_of(hdu, "EBPROVID")
-            if check:
-                parts.append(_part(path, file, hdu, [part.name for part in parts]))
-    return Contents(tuple(parts), embedded, signpost)
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        return contents(path, file, size, check=check)
 
 
-def _part(path: Path, file: BinaryIO, hdu: HDU, names: list[str]) -> Part:
+def contents(path: Path, file: BinaryIO, limit: int, *, check: bool) -> Contents:
+    """Read an open file, which may have ``limit`` bytes and may be one that is decompressed as it is read.
+
+    Raises
+    ------
+    UnreadableProductError
+        It is damaged.
+    """
+    parts: dict[str, Part] = {}
+    embedded, signpost, described = None, None, None
+    elsewhere: tuple[str | None, str | None] = (None, None)
+    for hdu in walk(path, file, limit):
+        if isinstance(hdu, Torn):
+            break
+        if hdu.is_record:
+            embedded = _document(file, hdu, signpost) or embedded
+            continue
+        if hdu.number == 0:
+            signpost, described = _pointer(hdu)
+        elsewhere = elsewhere if elsewhere[0] else _pointer(hdu)
+        if check:
+            part = _part(path, file, hdu, parts)
+            parts[part.name] = part
+    if embedded is None:  # programs that compress an image, or copy a table, make an extension of it
+        signpost, described = elsewhere
+    return Contents(tuple(parts.values()), embedded, signpost, described)
+
+
+def _pointer(hdu: HDU) -> tuple[str | None, str | None]:
+    return text_of(hdu, "EBPROVID"), text_of(hdu, "EBPRDSUM")
+
+
+def _part(path: Path, file: BinaryIO, hdu: HDU, names: Collection[str]) -> Part:
     data, header = digests(path, file, hdu)
     name = _name(hdu, len(names))
-    if name in names:
+    while name in names:
         name = f"{name}#{len(names)}"
     return Part(name, ni_of_hex(data.hex()), ni_of_hex(header.hex()), hdu.size)
 
@@ -116,27 +120,8 @@ def _document(file: BinaryIO, hdu: HDU, signpost: str | None) -> Embedded | None
     product = hdu.said.get("EBPRODCT")
     return Embedded(
         document=document,
-        place=_place(hdu.number),
+        place=place(hdu.number),
         pointer=text_of(hdu, "EBPROVID"),
         signpost=signpost,
         product=product if isinstance(product, int) else None,
     )
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
-    """Open the file, and say how many bytes it may have."""
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if file.read(2) != _GZIP:
-            yield file, size
-            return
-        import gzip  # noqa: PLC0415 -- rarely needed, and `eb show` starts without it
-        import zlib  # noqa: PLC0415 -- the same
-
-        file.seek(0)
-        try:
-            with gzip.GzipFile(fileobj=file) as expanded:
-                yield expanded, max(_EXPANDED_LIMIT, _EXPANSION_LIMIT * size)  # type: ignore[misc] # a GzipFile is a BinaryIO in all but name
-        except (gzip.BadGzipFile, zlib.error, EOFError) as reason:
-            raise UnreadableProductError(path, f"it can't be decompressed: {reason}") from reason

@@ -5,13 +5,17 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from provenance.canonical import ni
+from provenance.signing.signature import Signature
+
 
 class Binding(StrEnum):
     """How far a record and the content it is found with belong together.
 
     STALE: what was recorded is here, and was edited or added to since: other
     keywords in a header, an HDU more, a header that points to another
-    record. TAMPERED: data are not those that were recorded, or are gone, or
+    record; or the file only points to the record of something that it came
+    of, and has other data. TAMPERED: data are not those that were recorded, or are gone, or
     the record is not the one that its digest names; nobody declared that.
     UNCHECKED: nobody looked.
     """
@@ -31,9 +35,15 @@ def worst(bindings: Sequence[Binding]) -> Binding:
 
 
 class Rung(StrEnum):
-    """Where a record was found, the surest place first."""
+    """Where a record was found, the surest place first.
+
+    POINTER: in the store, by the digest that the file still carries. STORE:
+    in the store, by the digest of the content.
+    """
 
     EMBEDDED = "embedded"
+    POINTER = "pointer"
+    STORE = "store"
     SIDECAR = "sidecar"
 
 
@@ -48,6 +58,20 @@ class Part(NamedTuple):
     data: str
     header: str | None
     size: int
+
+
+DOCUMENT_LIMIT = 64 << 10
+"""Bytes that an attached document has at most."""
+
+
+def content_digest(parts: Sequence[Part]) -> str:
+    """Return one digest for the data of all parts that have any.
+
+    Of a file that is one part it is the part's own, which for a file of no
+    known format is what ``sha256sum`` says.
+    """
+    digests = [part.data for part in parts if part.size] or [part.data for part in parts]
+    return digests[0] if len(digests) == 1 else ni("\n".join(digests).encode())
 
 
 class PartState(NamedTuple):
@@ -76,12 +100,15 @@ class Contents(NamedTuple):
     """What one reading of a file gives; ``parts`` is empty where nobody asked for digests.
 
     ``signpost`` is the record's digest as written where it survives the loss
-    of the document.
+    of the document, and ``described`` the digest of the content there. Where
+    the content can't be digested, ``unchecked`` says why.
     """
 
     parts: tuple[Part, ...]
     embedded: Embedded | None = None
     signpost: str | None = None
+    described: str | None = None
+    unchecked: str = ""
 
 
 class Label(NamedTuple):
@@ -115,11 +142,21 @@ class Found(NamedTuple):
     place: str
     parts: tuple[PartState, ...] = ()
     faults: tuple[PartState, ...] = ()
+    signatures: tuple[Signature, ...] = ()
 
     @property
     def binding(self) -> Binding:
         """The gravest binding of all parts and of the record itself."""
         return worst([state.binding for state in (*self.parts, *self.faults)])
+
+
+def descended(states: Sequence[PartState]) -> tuple[PartState, ...]:
+    """Return the states for a file that only points to the record of what it came of."""
+    reason = "the file points to what it came of; the data are others"
+    return tuple(
+        PartState(state.name, Binding.STALE, reason) if state.binding is Binding.TAMPERED else state
+        for state in states
+    )
 
 
 def judged(recorded: Sequence[Mapping[str, Any]], present: Sequence[Part]) -> tuple[PartState, ...]:

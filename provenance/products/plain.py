@@ -9,6 +9,10 @@ from provenance.canonical import ni_of_hex
 from provenance.errors import CanNotAttachError
 from provenance.products.found import Contents, Embedding, Label, Part
 
+TEARS = False
+WHOLE = "file"
+"""The name of the one part of a file of no known format."""
+
 
 def recognises(path: Path) -> bool:
     """Whether there is a file."""
@@ -28,7 +32,7 @@ def read(path: Path, *, check: bool = True) -> Contents:
         return Contents(())
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return Contents((Part("file", ni_of_hex(digest), None, os.fstat(file.fileno()).st_size),))
+        return Contents((Part(WHOLE, ni_of_hex(digest), None, file.seek(0, os.SEEK_END)),))
 
 
 def embed(path: Path, document: bytes, label: Label) -> Embedding:  # noqa: ARG001 -- as all formats have it

@@ -7,6 +7,7 @@ from pathlib import Path
 from provenance.errors import CanNotAttachError, MalformedRecordError
 from provenance.products.envelope import opened
 from provenance.products.found import Embedded
+from provenance.unfinished import unfinished
 
 SUFFIX = ".prov.json"
 _READ_LIMIT = 16 << 20
@@ -14,7 +15,7 @@ _READ_LIMIT = 16 << 20
 
 def sidecar(path: Path) -> Path:
     """Return where the file's sidecar is, or would be."""
-    return path.with_name(path.name + SUFFIX)
+    return path.with_name(path.name + SUFFIX) if path.name else path / SUFFIX
 
 
 def is_ours(beside: Path) -> bool:
@@ -61,11 +62,11 @@ def attach(path: Path, document: bytes) -> Path:
         return beside
     if not is_ours(beside):
         raise CanNotAttachError(path, f"{beside} is there and is no record")
-    unfinished = beside.with_name(f".{beside.name}.{os.getpid()}")
     try:
-        unfinished.write_bytes(document)
-        unfinished.replace(beside)
+        with unfinished(beside) as file:
+            file.write(document)
+            file.close()
+            Path(file.name).replace(beside)
     except OSError as reason:
-        unfinished.unlink(missing_ok=True)
         raise CanNotAttachError(path, reason.strerror or str(reason)) from reason
     return beside

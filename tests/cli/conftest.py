@@ -1,21 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.walking import EB, Eb, environment
+from tests.cli.walking import Eb, calling
 
 
 @pytest.fixture
 def eb(tmp_path: Path) -> Eb:
-    def call(*words: object, **given: object) -> subprocess.CompletedProcess[str]:
-        options = {"cwd": tmp_path, "env": environment(tmp_path / "eb home"), **given}
-        return subprocess.run(
-            [*EB, *map(str, words)], capture_output=True, text=True, check=False, timeout=60, **options
-        )
-
-    return call
+    return calling(tmp_path, tmp_path / "eb home")
 
 
 @pytest.fixture

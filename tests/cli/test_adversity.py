@@ -14,11 +14,18 @@ from tests.cli.walking import EB, Eb, environment, request
 @pytest.mark.parametrize("command", ["show", "extract", "lineage", "rerun"])
 def test_what_is_no_file_is_a_wrong_path(tmp_path: Path, eb: Eb, command: str) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for name in ("nothing", ".", "pipe", "/dev/null"):
+    for name in ("nothing", "pipe", "/dev/null"):
         told = eb(command, name, "--json")
         assert told.returncode == 2, told.stderr
         assert name in json.loads(told.stdout)["error"]["message"]
         assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize("command", ["show", "extract", "lineage", "rerun"])
+def test_a_directory_may_have_a_record_and_this_one_has_none(tmp_path: Path, eb: Eb, command: str) -> None:
+    told = eb(command, ".")
+    assert told.returncode == 5
+    assert f"{tmp_path.name} has no record" in told.stderr
 
 
 def test_a_place_that_can_not_be_written_is_told_before_anything_runs(

@@ -34,7 +34,21 @@ Eb = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def environment(home: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "EB_HOME": str(home), "COLUMNS": "120"}
+    own = {name: text for name, text in os.environ.items() if name != "EB_CONFIG"}
+    places = {"EB_HOME": str(home), "XDG_CONFIG_HOME": f"{home}/configuration"}
+    return {**own, **places, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+
+
+def calling(folder: Path, home: Path) -> Eb:
+    """Return the command as it is called in a folder, by someone with that home."""
+
+    def call(*words: object, **given: object) -> subprocess.CompletedProcess[str]:
+        options = {"cwd": folder, "env": environment(home), **given}
+        return subprocess.run(
+            [*EB, *map(str, words)], capture_output=True, text=True, check=False, timeout=60, **options
+        )
+
+    return call
 
 
 def request(folder: Path, work: str = "cp /input/frame.fits /output/copy.fits") -> Path:

@@ -12,6 +12,7 @@ from eb_prefect.edit import patch_of, patched
 from eb_prefect.model.executable import Program
 from eb_prefect.step import run_step
 from eb_prefect.wire.document import read_request
+from tests.slurm import Slurm
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BRIGHTEST = "Sirius,-1.46\nCanopus,-0.74\nVega,0.03\n"
@@ -67,7 +68,35 @@ def test_two_steps_make_a_product_that_runs_again(
     assert Path(again).read_text() == "Sirius,-1.46\n"
 
 
+def test_a_step_runs_where_its_offer_is_best(tmp_path: Path, prefect_environment: dict[str, str]) -> None:
+    home = {"EB_HOME": str(tmp_path / "home")}
+    made = run("choose_offer.py", str(tmp_path / "made"), **{**prefect_environment, **home}).strip()
+    assert Path(made).read_text().startswith("Sirius,-1.46")
+    assert len(list((tmp_path / "made").glob("broker-*/sessions/*/log*"))) == 1
+
+
+def test_a_product_is_told_of_in_every_form(tmp_path: Path, prefect_environment: dict[str, str]) -> None:
+    home = {"EB_HOME": str(tmp_path / "home")}
+    made = run("two_steps.py", str(tmp_path / "made"), **{**prefect_environment, **home}).strip()
+    told = run("export_all.py", made, str(tmp_path / "told"), **home).splitlines()
+    assert len(told) == len(list((tmp_path / "told").iterdir())) - 1 > 12
+    assert (tmp_path / "told" / "crate.zip").stat().st_size > 1000
+
+
 def test_a_rerun_needs_consent(tmp_path: Path, prefect_environment: dict[str, str]) -> None:
     home = {"EB_HOME": str(tmp_path / "home")}
     made = run("two_steps.py", str(tmp_path / "made"), **{**prefect_environment, **home}).strip()
     assert "COMPLETED" not in run("extract_and_rerun.py", made, says="n\n", **home)
+
+
+def test_many_steps_on_a_cluster_that_the_configuration_names(
+    tmp_path: Path, prefect_environment: dict[str, str], slurm: Slurm
+) -> None:
+    home, configuration = tmp_path / "home", tmp_path / "brokers.toml"
+    configuration.write_text('[brokers.cluster]\nkind = "slurm"\nqueues = ["brief"]\n')
+    own = {**prefect_environment, **os.environ, "EB_HOME": str(home), "EB_CONFIG": str(configuration)}
+    own["PREFECT_API_URL"] = prefect_environment["PREFECT_API_URL"]
+    made = run("many_on_slurm.py", "cluster", "30", str(tmp_path / "made"), **own).split()
+    assert (len(made), Path(made[2]).read_text()) == (30, BRIGHTEST)
+    scripts = [path for path in (home / "slurm" / "submissions").iterdir() if path.suffix != ".log"]
+    assert len(scripts) <= 10

@@ -108,6 +108,17 @@ def _compressed() -> fits.HDUList:
 SHAPES = {"image": _image, "table": _table, "many": _many, "compressed": _compressed}
 
 
+def science_of(path: Path) -> list[tuple[str, bytes | None]]:
+    """Return the HDUs of a valid file, but for records, by name and data."""
+    with fits.open(path) as hdus:
+        hdus.verify("exception")
+        return [
+            (hdu.name, None if hdu.data is None else hdu.data.tobytes())
+            for hdu in hdus
+            if hdu.name != "PROVENANCE"
+        ]
+
+
 @pytest.fixture(params=SHAPES)
 def product(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Return a FITS file of each shape in turn, with checksums."""

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from eb_prefect.model.parts import Checksum
 from eb_prefect.model.phase import Phase
-from eb_prefect.model.steprun import StepRun
+from eb_prefect.model.steprun import BrokerIdentity, StepRun
+from eb_prefect.outputs import fetched
 from provenance.capture import capture
 from provenance.errors import ProductExistsError
 from provenance.products.extract import extract
@@ -166,3 +168,65 @@ def test_a_file_that_holds_an_inputs_record_gets_its_own_which_wins(
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_what_a_broker_elsewhere_calls_a_file_is_none_of_this_machine(
+    run_of: RunOf, store: Store, image: Path, tmp_path: Path
+) -> None:
+    there = BrokerIdentity(kind="http", name="there", url="https://there")
+    before = image.read_bytes()
+    captured = capture(run_of(image).model_copy(update={"broker": there}), store, into=tmp_path / "kept")
+    assert captured.products == ()
+    assert image.read_bytes() == before
+    assert captured.record.missing == ("products[image.fits].content",)
+
+
+def test_a_product_that_was_fetched_is_delivered_and_nothing_else_of_it_stays(
+    run_of: RunOf, store: Store, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EB_HOME", str(tmp_path / "home"))
+    there = BrokerIdentity(kind="http", name="there", url="https://there")
+    run = run_of(image).model_copy(update={"broker": there})
+    folder = fetched(tmp_path / "home" / "fetched", run)
+    folder.mkdir(parents=True)
+    copy, elsewhere = folder / "some.fits", tmp_path / "elsewhere.fits"
+    (folder / ".half").write_text("of one that was killed")
+    for path in (copy, elsewhere):
+        path.write_bytes(image.read_bytes())
+    for path in (copy, elsewhere):
+        run = run.model_copy(update={"copies": {image.as_uri(): path}})
+        captured = capture(run, store, into=tmp_path / "kept")
+        assert extract(tmp_path / "kept" / "image.fits").binding is Binding.BOUND
+        assert captured.record.products[0].checksum is not None
+    assert not folder.exists()
+    assert elsewhere.exists()
+
+
+def test_what_is_too_large_has_the_checksum_that_was_told(
+    image: Path, run_of: RunOf, store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EB_DIGEST_GIB", "0")
+    run = run_of(image)
+    told = run.session.products[0].model_copy(update={"checksum": Checksum(type="adler32", value="1b2c")})
+    run = run.model_copy(update={"session": run.session.model_copy(update={"products": (told,)})})
+    captured = capture(run, store, into=tmp_path / "out")
+    assert captured.record.products[0].content is None
+    found = extract(captured.products[0])
+    assert found.binding is Binding.UNCHECKED
+    assert "adler32 1b2c" in found.parts[0].reason
+    assert capture(run, store, into=tmp_path / "out").record == captured.record
+
+
+def test_the_digest_of_any_other_file_is_the_one_its_broker_took(
+    run_of: RunOf, store: Store, tmp_path: Path
+) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("as the program left it")
+    digest = hashlib.sha256(text.read_bytes()).hexdigest()
+    run = run_of(text)
+    told = {"checksum": Checksum(type="sha-256", value=digest), "size": text.stat().st_size}
+    product = run.session.products[0].model_copy(update=told)
+    run = run.model_copy(update={"session": run.session.model_copy(update={"products": (product,)})})
+    text.write_text("changed right after it")
+    capture(run, store)
+    assert extract(text).binding is Binding.TAMPERED

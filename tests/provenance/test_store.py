@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -184,3 +185,83 @@ def test_a_file_that_is_no_database_is_an_error_and_stays(tmp_path: Path) -> Non
     with pytest.raises(StoreError, match="not a database"):
         Store(path).history()
     assert path.read_text().startswith("not a database")
+
+
+_VERSION_1 = """
+CREATE TABLE things (id INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (id), UNIQUE (name));
+CREATE TABLE records (id INTEGER NOT NULL, text TEXT NOT NULL, name TEXT NOT NULL, phase TEXT NOT NULL,
+    broker TEXT NOT NULL, session TEXT NOT NULL, request TEXT, made TEXT NOT NULL, PRIMARY KEY (id),
+    FOREIGN KEY(id) REFERENCES things (id));
+CREATE TABLE products (record INTEGER NOT NULL, name TEXT NOT NULL, content INTEGER, file INTEGER, path TEXT,
+    PRIMARY KEY (record, name)) WITHOUT ROWID;
+CREATE TABLE inputs (record INTEGER NOT NULL, name TEXT NOT NULL, file INTEGER, location TEXT,
+    PRIMARY KEY (record, name)) WITHOUT ROWID;
+CREATE TABLE parameters (record INTEGER NOT NULL, path TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (record, path)) WITHOUT ROWID;
+CREATE TABLE links (child INTEGER NOT NULL, parent INTEGER NOT NULL, kind TEXT NOT NULL,
+    PRIMARY KEY (child, parent, kind)) WITHOUT ROWID;
+CREATE TABLE secrets (record INTEGER NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL,
+    PRIMARY KEY (record, path)) WITHOUT ROWID;
+PRAGMA user_version = 1;
+"""
+
+
+@pytest.fixture
+def old(tmp_path: Path, run_of: RunOf) -> tuple[Path, StepRecord]:
+    """Return a store as version 1 made it, with one record in it."""
+    path, record = tmp_path / "old.db", make_record(run_of())
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(f"PRAGMA journal_mode = WAL;{_VERSION_1}")
+        db.execute("INSERT INTO things VALUES (1, ?)", (record.digest,))
+        db.execute(
+            "INSERT INTO records VALUES (1, ?, 'smooth', 'COMPLETED', ?, ?, NULL, '2026')",
+            (record.text, record.broker.name, record.session.uuid),
+        )
+        db.commit()
+    return path, record
+
+
+def test_a_store_of_version_1_keeps_its_records_and_takes_signatures(old: tuple[Path, StepRecord]) -> None:
+    path, record = old
+    store = Store(path)
+    assert store.find(record.digest) == record
+    assert store.signatures(record.digest) == ()
+    store.sign(record.digest, "SHA256:x", "text")
+    assert Store(path).signatures(record.digest) == ("text",)
+
+
+def test_processes_that_bring_a_store_up_to_date_at_once_do_it_once(old: tuple[Path, StepRecord]) -> None:
+    path, record = old
+    script = "import sys\nfrom pathlib import Path\nfrom provenance.store import Store\n"
+    script += "print(Store(Path(sys.argv[1])).signatures(sys.argv[2]))"
+    own = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    words = [sys.executable, "-c", script, str(path), record.digest]
+    racing = [subprocess.Popen(words, env=own, stdout=subprocess.PIPE) for _ in range(4)]
+    assert [(one.communicate(timeout=60)[0], one.returncode) for one in racing] == [(b"()\n", 0)] * 4
+
+
+def test_a_store_made_anew_is_as_one_that_was_brought_up_to_date(
+    old: tuple[Path, StepRecord], store: Store
+) -> None:
+    Store(old[0]).history()
+    store.history()
+    tables = [
+        [row[:3] for row in closing_execute(path, "PRAGMA table_info(signatures)")]
+        for path in (old[0], store.path)
+    ]
+    assert tables[0] == tables[1] != []
+
+
+def closing_execute(path: Path, statement: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute(statement).fetchall()
+
+
+def test_one_signature_a_key_is_kept(store: Store, run_of: RunOf) -> None:
+    record = make_record(run_of())
+    with pytest.raises(UnknownRecordError):
+        store.sign(record.digest, "SHA256:x", "text")
+    store.add(record)
+    for key, text in (("SHA256:x", "first"), ("SHA256:x", "second"), ("SHA256:a", "other")):
+        store.sign(record.digest, key, text)
+    assert store.signatures(record.digest) == ("other", "first")

@@ -34,6 +34,7 @@ def refusals(request: ExecutionRequest, has: Machine, home: Path) -> Iterator[Me
     elif compute is not None:
         yield from _limit("compute.cores", "cores", compute.cores, len(has.cpus))
         yield from _limit("compute.memory", "GiB of memory", compute.memory, has.gibibytes)
+        yield from _limit("compute.gpus", "GPUs that it can share out", compute.gpus, 0)
     for storage in request.storage:
         yield from _storage(storage, home)
     start = requested(request).start

@@ -2,8 +2,6 @@
 """The embedded broker: four verbs over directories and supervisors."""
 
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -11,13 +9,13 @@ from uuid import uuid4
 from eb_prefect.brokers.embedded import offering
 from eb_prefect.brokers.embedded.amounts import choices
 from eb_prefect.brokers.embedded.catalogue import Catalogue, Kept
-from eb_prefect.brokers.embedded.directory import Decision
+from eb_prefect.brokers.embedded.deciding import reject, settled, take, usable
 from eb_prefect.brokers.embedded.planning import plan
 from eb_prefect.brokers.embedded.pool import pool
 from eb_prefect.brokers.embedded.reading import entries_of, phase_of, told
 from eb_prefect.brokers.embedded.refusal import warning
 from eb_prefect.brokers.embedded.rousing import STARTS_WITHIN, Rouser
-from eb_prefect.errors import BrokerUnavailableError, OfferGoneError, UnknownSessionError
+from eb_prefect.errors import OfferGoneError
 from eb_prefect.home import home as default_home
 from eb_prefect.model.phase import FINAL, Phase
 from eb_prefect.model.request import ExecutionRequest
@@ -72,7 +70,7 @@ class EmbeddedBroker:
         given, expires = choices(request, shared.has), now + self._offer_life
         offers = [offering.offer(request, each, number, expires) for number, each in enumerate(given)]
         first = offers[0].uuid if len(offers) > 1 else ""
-        with self._usable_home():
+        with usable(self.identity.name):
             self._catalogue.open()
             shared.make()
             for offer, each in zip(offers, given, strict=True):
@@ -97,9 +95,9 @@ class EmbeddedBroker:
         BrokerUnavailableError
             The home can't be written; read from the phase whether it was accepted.
         """
-        kept = self._find(session)
-        with self._usable_home():
-            decision = kept.directory.decision() or self._take(kept)
+        kept = self._catalogue.get(session, self.identity.name)
+        with usable(self.identity.name):
+            decision = kept.directory.decision() or take(kept, kept.directory.make_ready)
             if decision.phase is not Phase.ACCEPTED:
                 raise OfferGoneError(session, decision.phase)
             self._rouser.see_to(kept, decision, patience=0.0)
@@ -116,7 +114,7 @@ class EmbeddedBroker:
         UnknownSessionError
             There is no such session in this home.
         """
-        return self._look(self._find(session))
+        return self._look(self._catalogue.get(session, self.identity.name))
 
     def cancel(self, session: str) -> Session:
         """Ask for the end of the session: of all its processes, whatever its phase.
@@ -129,50 +127,32 @@ class EmbeddedBroker:
         UnknownSessionError
             There is no such session in this home.
         """
-        kept = self._find(session)
+        kept = self._catalogue.get(session, self.identity.name)
         directory = kept.directory
-        with self._usable_home():
-            decision = self._settled(kept) or directory.decide(Phase.CANCELLED)
+        with usable(self.identity.name):
+            decision = settled(kept) or directory.decide(Phase.CANCELLED)
             if decision.phase is Phase.ACCEPTED and phase_of(entries_of(directory.log())) not in FINAL:
                 directory.ask_to_cancel()
                 self._rouser.wake(directory)
         return self._look(kept)
 
-    @contextmanager
-    def _usable_home(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise BrokerUnavailableError(self.identity.name, str(error)) from error
+    def reject(self, session: str) -> Session:
+        """Decline an offer for good; what is no open offer stays as it is.
 
-    def _find(self, session: str) -> Kept:
-        if (kept := self._catalogue.find(session)) is None:
-            raise UnknownSessionError(self.identity.name, session)
-        return kept
-
-    def _settled(self, kept: Kept) -> Decision | None:
-        """Return what became of the offer, None while it is open; time decides here too."""
-        directory, expires = kept.directory, kept.offer.expires
-        if decision := directory.decision():
-            return decision
-        if kept.first and directory.other_is_chosen(kept.first):
-            return directory.decide(Phase.REJECTED)
-        if expires is not None and expires < datetime.now(UTC):
-            return directory.decide(Phase.EXPIRED)
-        return None
-
-    def _take(self, kept: Kept) -> Decision:
-        if settled := self._settled(kept):
-            return settled
-        kept.directory.make_durable()
-        if kept.first and not kept.directory.choose(kept.first):
-            return kept.directory.decide(Phase.REJECTED)
-        return kept.directory.decide(Phase.ACCEPTED)
+        Raises
+        ------
+        UnknownSessionError
+            There is no such session in this home.
+        """
+        kept = self._catalogue.get(session, self.identity.name)
+        with usable(self.identity.name):
+            reject(kept)
+        return self._look(kept)
 
     def _look(self, kept: Kept) -> Session:
         directory, offer = kept.directory, kept.offer
-        with self._usable_home():
-            decision = self._settled(kept)
+        with usable(self.identity.name):
+            decision = settled(kept)
             if decision is None or decision.phase is not Phase.ACCEPTED:
                 return told(offer, [], decision.phase if decision else Phase.OFFERED, directory.path)
             lives = directory.supervisor()  # before the log is read: a supervisor that ended has written all

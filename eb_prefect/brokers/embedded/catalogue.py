@@ -8,6 +8,7 @@ from uuid import UUID
 
 from eb_prefect.brokers.embedded.directory import Directory
 from eb_prefect.brokers.embedded.expiry import note_offer, remove_expired
+from eb_prefect.errors import UnknownSessionError
 from eb_prefect.model.session import Session
 
 _REMEMBERED = 4096
@@ -49,6 +50,18 @@ class Catalogue:
             note_offer(self._home, offer.uuid, offer.expires)
         text = json.dumps({"set": first, "queue": str(queue), "offer": offer.neutral()})
         Directory(self.path(offer.uuid)).write_offer(text, plan)
+
+    def get(self, session: str, broker: str) -> Kept:
+        """Return a session.
+
+        Raises
+        ------
+        UnknownSessionError
+            There is none of that identifier.
+        """
+        if (kept := self.find(session)) is None:
+            raise UnknownSessionError(broker, session)
+        return kept
 
     def find(self, session: str) -> Kept | None:
         """Return a session, None if there is none of that identifier."""

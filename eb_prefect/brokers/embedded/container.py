@@ -15,18 +15,19 @@ docker belong to its daemon, and neither is known.
 
 import csv
 import io
-import os
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from eb_prefect.brokers.embedded import bundle
 from eb_prefect.brokers.embedded.image import contradictions, faults, kept, references
 from eb_prefect.brokers.embedded.launch import Bind, Launch, Place
 from eb_prefect.brokers.embedded.refusal import refusal
 from eb_prefect.brokers.embedded.runtime import (
     CHOICE,
+    OTHERS,
     NoRuntimeError,
     Runtime,
-    runtime_environment,
     usable_runtime,
 )
 from eb_prefect.brokers.embedded.supervisor.tree import MARK
@@ -34,19 +35,22 @@ from eb_prefect.model.executable import DockerContainer, Image, Port
 from eb_prefect.model.parts import Message
 
 
-def refusals(container: DockerContainer) -> Iterator[Message]:
-    """Yield every reason why the container can't run here; nothing is pulled to find out."""
+def refusals(container: DockerContainer, given: Runtime | None = None) -> Iterator[Message]:
+    """Yield every reason why the container can't run; nothing is pulled to find out.
+
+    It will run by a ``given`` runtime, or by one that is found here.
+    """
     image = container.image or Image()
-    malformed = [*faults(image)]
+    malformed = [*faults(image, is_here=given is None)]
     yield from malformed
     yield from _wishes_too_far(container)
     try:
-        runtime = usable_runtime()
+        runtime = given or usable_runtime()
     except NoRuntimeError as error:
         text = f"no container runtime can be used: {error}; install podman, or name one in {CHOICE}"
         yield refusal("no-runtime", text)
         return
-    if not malformed and runtime.takes_digests:
+    if not malformed and runtime.keeps_images:
         yield from contradictions(image, runtime)
 
 
@@ -73,11 +77,20 @@ def _is_open_already(port: Port) -> bool:
 def launch(container: DockerContainer, place: Place) -> Launch:
     """Return how to pull, create, start and remove the container."""
     image = container.image or Image()
-    runtime = usable_runtime()
+    runtime = place.runtime or usable_runtime()
     if runtime.name == "apptainer":
         return _apptainer(runtime, container, place, references(image))
-    here = kept(image, runtime)
+    if runtime.name in OTHERS:
+        return _bundle(runtime, container, place, references(image))
+    here = kept(image, runtime) if runtime.keeps_images else None
     return _engine(runtime, container, place, (here,) if here else references(image))
+
+
+def _bundle(runtime: Runtime, container: DockerContainer, place: Place, images: tuple[str, ...]) -> Launch:
+    made = bundle.launch(runtime, container, place, images)
+    if runtime.name == "ch-run":
+        return made
+    return replace(made, prepare=(*_opened(place.binds), *made.prepare), failures=_failures(place.memory))
 
 
 def _engine(runtime: Runtime, container: DockerContainer, place: Place, images: Sequence[str]) -> Launch:
@@ -87,7 +100,7 @@ def _engine(runtime: Runtime, container: DockerContainer, place: Place, images: 
     remove = (runtime.path, "rm", "--force", *(("--ignore",) if runtime.name == "podman" else ()), name)
     return Launch(
         argv=(runtime.path, "start", "--attach", name),
-        environment=runtime_environment(),
+        environment=runtime.environment(place.environment),
         uses_mounts=False,
         counts="inside" if runtime.name == "podman" else "none",
         # an earlier supervisor may have been lost after it had created the container
@@ -101,14 +114,10 @@ def _create_options(runtime: Runtime, container: DockerContainer, place: Place) 
     yield from ("--network", "host", "--label", f"eb-prefect.session={place.session}")
     # a second copy of the streams is of no use, and without labels the files need no relabelling
     yield from ("--log-driver", "none", "--security-opt", "label=disable")
-    yield from (
-        "--cpus",
-        str(place.cores),
-        "--memory",
-        f"{place.memory}g",
-        "--memory-swap",
-        f"{place.memory}g",
-    )
+    if runtime.is_here:
+        yield from ("--cpus", str(place.cores))
+    if runtime.is_here and place.memory:  # 0 where a batch system says how much there is, and nobody asked
+        yield from ("--memory", f"{place.memory}g", "--memory-swap", f"{place.memory}g")
     if runtime.name == "podman":
         # not docker: its client loses the exit code of a container that a podman service removes
         yield "--rm"
@@ -139,8 +148,9 @@ def _opened(binds: Sequence[Bind]) -> Iterator[tuple[str, ...]]:
 def _taken_back(runtime: Runtime, binds: Sequence[Bind]) -> Iterator[tuple[str, ...]]:
     """Yield what makes files of other users of a container this user's, where that is not root."""
     writable = _writable(binds)
-    if writable and runtime.name == "podman" and os.geteuid() != 0:
-        yield (runtime.path, "unshare", "chown", "-R", "0:0", *writable)
+    if writable and runtime.name == "podman":
+        take_back = (runtime.path, "unshare", "chown", "-R", "0:0", *writable)
+        yield ("/bin/sh", "-c", 'test "$(id -u)" = 0 || exec "$@"', "sh", *take_back)
 
 
 def _writable(binds: Sequence[Bind]) -> tuple[str, ...]:
@@ -161,8 +171,12 @@ def _failures(memory: int) -> dict[int, str]:
         125: "the container runtime could not start the container",
         126: "the container's command can't be executed",
         127: "the container's command was not found in the image",
-        137: f"the container was killed; most likely it needed more than its {memory} GiB of memory",
+        137: f"the container was killed; most likely it needed more {_than(memory)}",
     }
+
+
+def _than(memory: int) -> str:
+    return f"than its {memory} GiB of memory" if memory else "memory than there was"
 
 
 def _apptainer(runtime: Runtime, container: DockerContainer, place: Place, images: Sequence[str]) -> Launch:
@@ -178,7 +192,7 @@ def _apptainer(runtime: Runtime, container: DockerContainer, place: Place, image
     return Launch(
         argv=(runtime.path, verb, "--compat", *mounts, file, *program, *container.command),
         environment={
-            **runtime_environment(),
+            **runtime.environment(place.environment),
             **{f"APPTAINERENV_{key}": value for key, value in container.environment.items()},
         },
         uses_mounts=False,

@@ -20,11 +20,12 @@ from eb_prefect.brokers.embedded.supervisor.main import DECISION, LOCK, QUEUED
 from eb_prefect.brokers.embedded.supervisor.plan import PLAN
 from eb_prefect.brokers.embedded.supervisor.spawn import ERRORS
 from eb_prefect.brokers.embedded.supervisor.text import instant
+from eb_prefect.durable import sync
 from eb_prefect.model.phase import Phase
 
 OFFER = "offer.json"
 _CHOSEN = "chosen"
-_CANCEL = "cancel"
+CANCEL = "cancel"
 
 
 class Decision(NamedTuple):
@@ -83,10 +84,15 @@ class Directory:
 
     def ask_to_cancel(self) -> None:
         """Leave word, durably, that the session is to end."""
-        _link(self.path / _CANCEL, instant())
+        _link(self.path / CANCEL, instant())
 
-    def make_durable(self) -> None:
-        """Let nothing of the offer be lost if the machine goes down now, and keep room for its log.
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the session was asked to end."""
+        return os.path.lexists(self.path / CANCEL)
+
+    def make_ready(self) -> None:
+        """Keep room for the log of a supervisor here, and let nothing of the offer be lost.
 
         Raises
         ------
@@ -94,8 +100,12 @@ class Directory:
             There is no room.
         """
         reserve(str(self.path))
+        self.make_durable()
+
+    def make_durable(self) -> None:
+        """Let nothing of the offer be lost if the machine goes down now."""
         for path in (self.path / OFFER, self.path / PLAN, self.path, self.path.parent):
-            _sync(path)
+            sync(path)
 
     @property
     def is_queued(self) -> bool:
@@ -141,13 +151,5 @@ def _link(path: Path, text: str) -> bool:
         path.symlink_to(text)
     except FileExistsError:
         return False
-    _sync(path.parent)
+    sync(path.parent)
     return True
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

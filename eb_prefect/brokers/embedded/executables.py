@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from eb_prefect.brokers.embedded import container, notebook, program
 from eb_prefect.brokers.embedded.launch import Launch, Place
 from eb_prefect.brokers.embedded.refusal import refusal
+from eb_prefect.brokers.embedded.runtime import Runtime
 from eb_prefect.model.executable import (
     DockerContainer,
     Executable,
@@ -17,19 +18,32 @@ from eb_prefect.model.executable import (
 from eb_prefect.model.parts import Message
 
 
-def refusals(executable: Executable, volumes: tuple[str, ...]) -> Iterator[Message]:
+def refusals(
+    executable: Executable,
+    volumes: tuple[str, ...],
+    *,
+    runtime: Runtime | None = None,
+    is_here: bool = True,
+) -> Iterator[Message]:
     """Yield every reason why the executable can't run here.
 
     ``volumes`` are the paths that will exist for it, so a command below one
-    of them can't be looked for yet.
+    of them can't be looked for yet. ``runtime`` is as a `Place` has it. Unless
+    ``is_here`` it will run on a machine that this one knows nothing of, and is
+    not looked for at all.
     """
     match executable:
-        case Program():
+        case Program() if is_here:
             yield from program.refusals(executable, volumes)
+        case Program():
+            return
+        case DockerContainer() if runtime is None and not is_here:
+            text = "it is not known what runs containers there; name it in the broker's settings as runtime"
+            yield refusal("no-runtime", text)
         case DockerContainer():
-            yield from container.refusals(executable)
+            yield from container.refusals(executable, runtime)
         case JupyterNotebook():
-            yield from notebook.refusals(executable)
+            yield from notebook.refusals(executable, is_here=is_here)
         case SingularityContainer() | OtherExecutable():
             yield refusal(
                 "unknown-kind",

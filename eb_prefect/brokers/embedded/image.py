@@ -21,8 +21,11 @@ _LOCATION = re.compile(
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def faults(image: Image) -> Iterator[Message]:
-    """Yield what is wrong with the image as it was asked for, whatever the runtime."""
+def faults(image: Image, *, is_here: bool = True) -> Iterator[Message]:
+    """Yield what is wrong with the image as it was asked for, whatever the runtime.
+
+    Unless it ``is_here`` that it will run, its platform is not judged.
+    """
     if not image.locations:
         yield refusal("missing-value", "executable.image.locations is empty; say where the image can be had")
     for location in image.locations:
@@ -44,7 +47,8 @@ def faults(image: Image) -> Iterator[Message]:
             f"executable.image.digest {image.digest!r} is malformed; write sha256: and 64 lower-case digits"
         )
         yield refusal("invalid-value", text, asked=image.digest)
-    yield from _foreign_platform(image)
+    if is_here:
+        yield from _foreign_platform(image)
 
 
 def _foreign_platform(image: Image) -> Iterator[Message]:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from eb_prefect.brokers.embedded.runtime import Runtime
+
 
 @dataclass(frozen=True)
 class Bind:
@@ -26,10 +28,13 @@ class Bind:
 
 @dataclass(frozen=True)
 class Place:
-    """Where and with what an executable will run; ``memory`` is in GiB.
+    """Where and with what an executable will run; ``memory`` is in GiB, 0 for no limit.
 
     ``directory`` is the session's own and absolute; it may not exist yet.
-    ``environment`` is what describes this machine to a program (PATH, HOME, locale, ...).
+    ``environment`` is what describes that machine to a program (PATH, HOME, locale, ...).
+    ``python`` runs notebooks there, None for the Python of this process; with
+    one, the machine is not this one, and nothing is looked for here.
+    ``runtime`` runs containers there, None for one of this machine.
     """
 
     session: str
@@ -38,6 +43,8 @@ class Place:
     memory: int
     binds: tuple[Bind, ...]
     environment: Mapping[str, str]
+    python: str | None = None
+    runtime: Runtime | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,8 @@ class Launch:
     ``uses_mounts``: the supervisor makes the binds visible to ``argv``, or
     rewrites paths where it can't. False where a runtime makes the mounts
     itself from `Place.binds`.
+    ``binds`` are mounted in place of `Place.binds`, and the session is FAILED
+    where they can't be: nothing else would show them to the program.
     ``fetches`` are staged and ``files`` (absolute path to content) written
     first, then ``prepare`` is run in order; what of it exits other than 0 makes
     the session FAILED with the last line of its stderr.
@@ -80,6 +89,7 @@ class Launch:
     argv: tuple[str, ...]
     environment: Mapping[str, str]
     uses_mounts: bool = True
+    binds: tuple[Bind, ...] | None = None
     fetches: tuple[Fetch, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     prepare: tuple[tuple[str, ...], ...] = ()

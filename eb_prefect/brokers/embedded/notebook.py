@@ -23,9 +23,9 @@ _RUNNER = Path(__file__).with_name("notebook_runner.py")
 _NEEDED = ("papermill", "ipykernel")
 
 
-def refusals(notebook: JupyterNotebook) -> Iterator[Message]:
+def refusals(notebook: JupyterNotebook, *, is_here: bool = True) -> Iterator[Message]:
     """Yield every reason why the notebook can't run here; nothing is fetched to find out."""
-    yield from _address_faults(notebook.location)
+    yield from _address_faults(notebook.location, is_here=is_here)
     for name in notebook.parameters:
         if not name.isidentifier():
             text = f"executable.parameters has {name!r}, which is no name of a Python variable"
@@ -33,7 +33,7 @@ def refusals(notebook: JupyterNotebook) -> Iterator[Message]:
     if notebook.checksum and algorithm(notebook.checksum) is None:
         text = f"executable.checksum is of type {notebook.checksum.type!r}, which this broker can't verify"
         yield refusal("not-supported", text, asked=notebook.checksum.type)
-    missing = [name for name in _NEEDED if find_spec(name) is None]
+    missing = [name for name in _NEEDED if is_here and find_spec(name) is None]
     if missing:
         yield refusal(
             "missing-program",
@@ -42,7 +42,7 @@ def refusals(notebook: JupyterNotebook) -> Iterator[Message]:
         )
 
 
-def _address_faults(location: str | None) -> Iterator[Message]:
+def _address_faults(location: str | None, *, is_here: bool) -> Iterator[Message]:
     if not location:
         yield refusal("missing-value", "executable.location is empty; say where the notebook is")
         return
@@ -50,7 +50,7 @@ def _address_faults(location: str | None) -> Iterator[Message]:
     if address.scheme not in ("file", "http", "https"):
         text = f"notebook location {location!r} is not file://, http:// or https://"
         yield refusal("invalid-value", text, asked=location)
-    elif address.scheme == "file" and not _path(address).is_file():
+    elif is_here and address.scheme == "file" and not _path(address).is_file():
         text = f"notebook {_path(address)} is not a file of this machine"
         yield refusal("resource-not-found", text, asked=location)
 
@@ -68,11 +68,12 @@ def launch(notebook: JupyterNotebook, place: Place) -> Launch:
     texts = {name: value for name, value in notebook.parameters.items() if isinstance(value, str)}
     others = {name: value for name, value in notebook.parameters.items() if name not in texts}
     words = (word for pair in texts.items() for word in pair)
+    runner = f"{room}/runner.py" if place.python else str(_RUNNER)
     return Launch(
-        argv=(sys.executable, "-P", str(_RUNNER), given, made, parameters, *words),
+        argv=(place.python or sys.executable, "-P", runner, given, made, parameters, *words),
         environment={**place.environment, **_jupyter(room)},
         fetches=(Fetch(location=location, path=given, checksum=_pinned(notebook)),),
-        files={parameters: json.dumps(others)},
+        files={parameters: json.dumps(others), **({runner: _RUNNER.read_text()} if place.python else {})},
         keep={made: _path(urlsplit(location)).name or "notebook.ipynb"},
     )
 

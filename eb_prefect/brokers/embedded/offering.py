@@ -4,17 +4,15 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 from eb_prefect.brokers.embedded import amounts, executables, sources, volume_refusals
 from eb_prefect.brokers.embedded.amounts import Amounts
 from eb_prefect.brokers.embedded.machine import Machine
+from eb_prefect.brokers.embedded.offered import offered
 from eb_prefect.brokers.embedded.refusal import refusal
 from eb_prefect.brokers.embedded.volumes import path_of_volume, volumes_of
 from eb_prefect.check import faults
-from eb_prefect.model.compute import SimpleCompute
 from eb_prefect.model.parts import AvailableWindow, Message, Range, Schedule
-from eb_prefect.model.phase import ComponentPhase, Phase
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import Session
 
@@ -40,29 +38,13 @@ def _refusals(request: ExecutionRequest, has: Machine, home: Path) -> Iterator[M
 
 def offer(request: ExecutionRequest, given: Amounts, number: int, expires: datetime) -> Session:
     """Return one offer, with an identifier of its own."""
-    now = datetime.now(UTC)
-    compute = request.compute if isinstance(request.compute, SimpleCompute) else SimpleCompute()
-    offered = {
-        "cores": Range(min=given.cores, max=given.cores),
-        "memory": Range(min=given.memory, max=given.memory),
-    }
-    assert request.executable is not None, "a request without one is refused"
-    new = {"phase": ComponentPhase.INITIALIZING}
-    return Session(
-        uuid=str(uuid4()),
-        name=f"{request.name or 'session'}-offer-{number}",
-        description=request.description,
-        created=now,
-        modified=now,
+    return offered(
+        request,
+        number,
+        {name: Range(min=amount, max=amount) for name, amount in given._asdict().items()},
+        (datetime.now(UTC), expires),
         messages=tuple(volume_refusals.warnings(request)),
-        phase=Phase.OFFERED,
-        executable=request.executable.model_copy(update={**new, "uuid": str(uuid4())}),
-        compute=compute.model_copy(update={**new, **offered, "uuid": str(uuid4())}),
-        storage=tuple(item.model_copy(update={**new, "uuid": str(uuid4())}) for item in request.storage),
-        data=tuple(item.model_copy(update={**new, "uuid": str(uuid4())}) for item in request.data),
-        volumes=request.volumes,
         schedule=_schedule(request),
-        expires=expires,
     )
 
 

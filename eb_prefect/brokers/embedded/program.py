@@ -20,8 +20,8 @@ def refusals(program: Program, volumes: tuple[str, ...]) -> Iterator[Message]:
 
 
 def launch(program: Program, place: Place) -> Launch:
-    """Return the command as given, with its program by absolute path."""
-    found = _found(program) or program.command[0]
+    """Return the command as given, with its program by absolute path where that is known."""
+    found = (None if place.python else _found(program)) or program.command[0]
     return Launch(
         argv=(found, *program.command[1:]),
         environment={**place.environment, **program.environment},

@@ -66,7 +66,7 @@ def told(offer: Session, entries: list[dict[str, Any]], phase: Phase, directory:
             ),
             "outcome": _outcome(last),
             "products": tuple(_product(item) for item in last.get("products", ())),
-            "connectors": tuple(_stream(name, phase, directory) for name in _STREAMS) if entries else (),
+            "connectors": _streams(entries, phase, directory),
         }
     )
 
@@ -134,8 +134,12 @@ def location_of(path: str) -> str:
     return "file://" + quote(os.fsencode(path))
 
 
-def _stream(name: str, phase: Phase, directory: Path) -> Connector:
-    path = directory / name
+def _streams(entries: list[dict[str, Any]], phase: Phase, directory: Path) -> tuple[Connector, ...]:
+    has_run = any(entry.get("phase") == Phase.RUNNING for entry in entries)
+    return tuple(_stream(name, phase, directory, has_run=has_run) for name in _STREAMS if entries)
+
+
+def _stream(name: str, phase: Phase, directory: Path, *, has_run: bool) -> Connector:
     status = {
         Phase.RUNNING: "AVAILABLE",
         Phase.RELEASING: "AVAILABLE",
@@ -143,7 +147,7 @@ def _stream(name: str, phase: Phase, directory: Path) -> Connector:
         Phase.FAILED: "FINISHED",
         Phase.CANCELLED: "FINISHED",
     }.get(phase, "PREPARING")
-    location = location_of(str(path)) if status != "PREPARING" and path.exists() else None
+    location = location_of(str(directory / name)) if status != "PREPARING" and has_run else None
     return Connector(
         kind=f"urn:eb-prefect:connector/{name}", status=status, protocol="FILE", location=location
     )

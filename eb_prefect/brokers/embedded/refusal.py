@@ -16,6 +16,11 @@ def warning(kind: str, text: str, **values: object) -> Message:
     return _message("WARN", kind, text, values)
 
 
+def information(kind: str, text: str, **values: object) -> Message:
+    """Return a message that is good to know."""
+    return _message("INFO", kind, text, values)
+
+
 def _message(level: str, kind: str, text: str, values: dict[str, object]) -> Message:
     return Message(
         kind=f"urn:eb-prefect:message/{kind}",

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The container runtime of this machine: podman, docker or apptainer."""
+"""The container runtime: of this machine, or of the machines where a batch system runs things."""
 
 import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any
 NAMES = ("podman", "docker", "apptainer")
 """In the order of preference: podman needs no daemon, and its containers are this user's processes."""
 
+OTHERS = ("ch-run", "runc", "crun")
+"""Those that are used only where they are named; the first is charliecloud's."""
+
 CHOICE = "EB_CONTAINER_RUNTIME"
 """The environment variable that names the only runtime to use, by name or absolute path."""
 
@@ -20,7 +24,10 @@ _PROBES = {
     "podman": ("info", "--format", "{{.Store.GraphRoot}}"),
     "docker": ("version", "--format", "{{.Server.Version}}"),
     "apptainer": ("version",),
+    **dict.fromkeys(OTHERS, ("--version",)),
 }
+_GETS_IMAGES = ("skopeo", "umoci")
+_SYNONYMS = {"charliecloud": "ch-run", "singularity": "apptainer"}
 _PATIENCE = 20.0
 _PASSED_ON = (
     "PATH",
@@ -41,15 +48,29 @@ class NoRuntimeError(Exception):
 
 @dataclass(frozen=True)
 class Runtime:
-    """A container runtime that answered, at ``path``."""
+    """A container runtime, at ``path``.
+
+    One that ``is_here`` answered on this machine. Another is on machines that
+    this one knows nothing of: there ``path`` may be a name to look for, and
+    ``python`` is the Python that makes ready what the runtime does not.
+    """
 
     name: str
     path: str
+    is_here: bool = True
+    python: str = sys.executable
 
     @property
-    def takes_digests(self) -> bool:
-        """Whether it keeps images by their digests, so that one can be looked up before it is pulled."""
-        return self.name != "apptainer"
+    def keeps_images(self) -> bool:
+        """Whether images of it are on this machine by their digests, to be looked up before one is pulled."""
+        return self.is_here and self.name in ("podman", "docker")
+
+    def environment(self, place: Mapping[str, str]) -> dict[str, str]:
+        """Return what it is to know of this process's environment.
+
+        Nothing, where the ``place`` of a session is empty: its machine makes its own then.
+        """
+        return runtime_environment() if self.is_here or place else {}
 
     def image(self, reference: str) -> "LocalImage | None":
         """Return the image of that name as it is kept here, if it is; nothing is pulled."""
@@ -74,6 +95,20 @@ class LocalImage:
         )
 
 
+def given_runtime(text: str, python: str = "python3") -> Runtime:
+    """Return a runtime of other machines, by its name or its path there, with the Python that is there.
+
+    Raises
+    ------
+    NoRuntimeError
+        It is none that is known.
+    """
+    name = _name(text)
+    if name not in _PROBES:
+        raise NoRuntimeError(_unknown(text))
+    return Runtime(name, text if "/" in text else name, is_here=False, python=python)
+
+
 def usable_runtime() -> Runtime:
     """Return the first runtime that is installed and answers, or the one that the environment names.
 
@@ -92,18 +127,29 @@ def usable_runtime() -> Runtime:
 
 
 def _probed(given: str) -> Runtime | str:
-    name = Path(given).name
+    name = _name(given)
     if name not in _PROBES:
-        return f"{given} is none of {', '.join(NAMES)}"
-    path = shutil.which(given)
+        return _unknown(given)
+    path = shutil.which(given if "/" in given else name)
     if path is None:
         return f"{given} is not installed"
+    if missing := [each for each in _GETS_IMAGES if name in OTHERS and shutil.which(each) is None]:
+        return f"{given} needs {' and '.join(missing)}, which this machine has not"
     if name == "docker" and (host := _remote_daemon()):
         return f"docker works on {host}, which does not see this machine's files"
     answer = _ask(path, *_PROBES[name])
     if answer.returncode:
         return f"{given} can't be used ({_last_line(answer.stderr)})"
     return Runtime(name=name, path=path)
+
+
+def _name(given: str) -> str:
+    name = Path(given).name
+    return _SYNONYMS.get(name, name)
+
+
+def _unknown(given: str) -> str:
+    return f"{given} is none of {', '.join((*NAMES, *OTHERS))}"
 
 
 def _remote_daemon() -> str | None:
@@ -134,8 +180,9 @@ def runtime_environment() -> dict[str, str]:
     """Return what a runtime is to know of this process's environment.
 
     An address of a remote podman is left out: a remote one can't see the volumes.
+    Charliecloud wants a name of the user, any will do.
     """
-    return dict(_passed_on())
+    return {"USER": str(os.getuid()), **dict(_passed_on())}
 
 
 def _passed_on() -> Iterator[tuple[str, str]]:

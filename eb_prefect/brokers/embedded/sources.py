@@ -13,8 +13,11 @@ SCHEMES = ("file", "http", "https")
 _ALGORITHMS = {"sha-256": "sha-256", "sha256": "sha-256", "md5": "md5", "adler32": "adler32"}
 
 
-def refusals(data: Data) -> Iterator[Message]:
-    """Yield why a data resource can't be had here: its kind, address, file or checksum."""
+def refusals(data: Data, *, is_here: bool = True) -> Iterator[Message]:
+    """Yield why a data resource can't be had here: its kind, address, file or checksum.
+
+    Unless ``is_here`` a file may be one of another machine, and is not looked for.
+    """
     location = address(data)
     if location is None:
         yield from _no_address(data)
@@ -24,7 +27,7 @@ def refusals(data: Data) -> Iterator[Message]:
             f"data {data.name!r} is at {location}; this broker reads file://, http:// and https:// only",
             asked=location,
         )
-    elif is_local(location):
+    elif is_here and is_local(location):
         yield from _file_refusals(data, path_of(location))
     for given in declared(data):
         if algorithm(given) is None:
@@ -103,7 +106,8 @@ def _file_refusals(data: Data, path: str) -> Iterator[Message]:
         yield refusal(
             "unreadable-file", f"data {data.name!r}: {path} may not be read by this user", asked=path
         )
-    elif os.path.isdir(path) and declared(data):  # noqa: PTH112 - the same
-        yield refusal(
-            "unsupported-checksum", f"data {data.name!r} is a directory, so its checksum can't be verified"
-        )
+    elif os.path.isdir(path):  # noqa: PTH112 - the same
+        others = {name for given in declared(data) if (name := algorithm(given)) not in (None, "sha-256")}
+        for name in sorted(map(str, others)):
+            text = f"data {data.name!r} is a directory, which has a sha-256 (of its manifest) and no {name}"
+            yield refusal("unsupported-checksum", text, asked=name)

@@ -10,10 +10,11 @@ from eb_prefect.brokers.embedded.broker import EmbeddedBroker
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import Session
 from eb_prefect.testing.contract import finish, offered
+from tests.brokers.counting import Counting
 
 
 @dataclass(frozen=True)
-class EmbeddedBench:
+class EmbeddedBench(Counting):
     root: Path
     may_mount: bool = True
     patience: float = 20.0
@@ -29,35 +30,14 @@ class EmbeddedBench:
     def short_lived(self) -> EmbeddedBroker:
         return EmbeddedBroker(self.home, offer_life=timedelta(seconds=0.1))
 
-    def succeeding(self) -> ExecutionRequest:
-        return self.script("true")
-
-    def failing(self, code: int) -> ExecutionRequest:
-        return self.script(f"exit {code}")
-
-    def lasting(self, seconds: float) -> ExecutionRequest:
-        return self.script(f"sleep {seconds}")
-
     def impossible(self) -> ExecutionRequest:
         return program("true", compute={"cores": {"min": 100_000}})
 
     def alternatives(self) -> ExecutionRequest:
         return self.script("true", compute={"memory": {"min": 1, "max": 2}})
 
-    def script(self, text: str, **parts: Any) -> ExecutionRequest:
-        """Return a request for a shell script that notes its start, and its end if it gets there."""
-        marked = f"echo $$ >> {self.root}/starts; {text}; echo $$ >> {self.root}/ends"
-        return program("sh", "-c", marked, **parts)
-
-    def starts(self) -> int:
-        return self._lines("starts")
-
-    def ends(self) -> int:
-        return self._lines("ends")
-
-    def _lines(self, name: str) -> int:
-        path = self.root / name
-        return len(path.read_text().splitlines()) if path.exists() else 0
+    def program(self, *command: str, **parts: Any) -> ExecutionRequest:
+        return program(*command, **parts)
 
     def directory(self, session: str) -> Path:
         return self.home / "sessions" / session

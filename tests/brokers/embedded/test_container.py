@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -12,37 +14,74 @@ import pytest
 from eb_prefect.brokers.embedded.broker import EmbeddedBroker
 from eb_prefect.brokers.embedded.container import launch, refusals
 from eb_prefect.brokers.embedded.launch import Bind, Place
-from eb_prefect.brokers.embedded.runtime import CHOICE
+from eb_prefect.brokers.embedded.runtime import (
+    CHOICE,
+    NoRuntimeError,
+    Runtime,
+    given_runtime,
+    runtime_environment,
+    usable_runtime,
+)
 from eb_prefect.model.executable import DockerContainer, Image, Program
 from eb_prefect.model.request import ExecutionRequest
+from eb_prefect.model.session import Session
 from tests.brokers.embedded.conftest import GIVEN
 from tests.brokers.embedded.steps import products, request, run, said
 from tests.containers import Images
 
 ENVIRONMENT = {"FRAMES": "/given/frames.txt", "MADE": "/made"}
 needs_podman = pytest.mark.container
+RUNTIMES = ("podman", "ch-run", "runc", "crun", "apptainer")
+HERE = [name for name in RUNTIMES if shutil.which(name)]
+
+
+@pytest.fixture(params=HERE)
+def runtime(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, images: Images) -> str:
+    """Each runtime in turn, as the one to use."""
+    monkeypatch.setenv(CHOICE, request.param)
+    try:
+        usable_runtime()
+    except NoRuntimeError as error:
+        pytest.skip(str(error))
+    return str(request.param)
 
 
 def shell(image: Image, text: str, **more: Any) -> DockerContainer:
     return DockerContainer(image=image, command=("sh", "-c", text), environment=ENVIRONMENT, **more)
 
 
-def containers_of(session: str) -> str:
-    found = subprocess.run(
-        ["podman", "ps", "--all", "--quiet", "--filter", f"name=eb-{session}"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return found.stdout
+def containers_of(session: str, home: Path) -> list[str]:
+    """Containers that podman has, or bundles and processes of a runtime that has no list of them."""
+    bundles = [path.name for path in (home / "sessions" / session).glob("bundle")]
+    command = ["podman", "ps", "--all", "--quiet", "--filter", f"name=eb-{session}"]
+    if os.environ[CHOICE] != "podman":
+        return [*bundles, *processes_of(session)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
-def refused(container: DockerContainer) -> str:
-    return "\n".join(message.text for message in refusals(container))
+def processes_of(session: str) -> list[str]:
+    mark = f"EB_SESSION={session}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                found += [entry.name] if mark in (entry / "environ").read_bytes() else []
+    return found
+
+
+def refused(container: DockerContainer, runtime: Runtime | None = None) -> str:
+    return "\n".join(message.text for message in refusals(container, runtime))
+
+
+@pytest.mark.parametrize("name", [name for name in RUNTIMES if name not in HERE])
+def test_each_runtime_passes_what_follows(name: str) -> None:
+    pytest.skip(f"{name} is not installed")
 
 
 @needs_podman
-def test_one_request_serves_a_process_and_a_container(images: Images, given: Path, tmp_path: Path) -> None:
+def test_one_request_serves_a_process_and_a_container(
+    images: Images, runtime: str, given: Path, tmp_path: Path
+) -> None:
     text = 'tr a-z A-Z <"$FRAMES" >"$MADE/upper"; mkdir "$MADE/sub"; wc -l <"$FRAMES" >"$MADE/sub/count"'
     as_program = Program(command=("sh", "-c", text), environment=ENVIRONMENT)
     process = run(tmp_path / "process", request(as_program, given))
@@ -53,18 +92,22 @@ def test_one_request_serves_a_process_and_a_container(images: Images, given: Pat
 
 
 @needs_podman
-def test_a_session_tells_exit_code_streams_and_image(images: Images, given: Path, tmp_path: Path) -> None:
+def test_a_session_tells_exit_code_streams_and_image(
+    images: Images, runtime: str, given: Path, tmp_path: Path
+) -> None:
     session = run(tmp_path, request(shell(images.plain, "echo out; echo err >&2; exit 9"), given))
     streams = [Path(at.location.removeprefix("file://")).read_text() for at in session.connectors]
     assert session.phase == "FAILED"
     assert session.outcome.exit_code == 9
     assert streams == ["out\n", "err\n"]
     assert session.executable.image.digest == images.plain.digest
-    assert containers_of(session.uuid) == ""
+    assert containers_of(session.uuid, tmp_path) == []
 
 
 @needs_podman
-def test_the_time_and_memory_of_a_container_are_measured(images: Images, given: Path, tmp_path: Path) -> None:
+def test_the_time_and_memory_of_a_container_are_measured(
+    images: Images, runtime: str, given: Path, tmp_path: Path
+) -> None:
     text = "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; dd if=/dev/zero of=/dev/null bs=200M count=9"
     session = run(tmp_path, request(shell(images.plain, text), given))
     assert session.phase == "COMPLETED", said(session)
@@ -74,30 +117,56 @@ def test_the_time_and_memory_of_a_container_are_measured(images: Images, given: 
 
 @needs_podman
 def test_the_memory_of_the_runtime_is_not_that_of_the_container(
-    images: Images, given: Path, tmp_path: Path
+    images: Images, runtime: str, given: Path, tmp_path: Path
 ) -> None:
     session = run(tmp_path, request(shell(images.plain, "sleep 0.5"), given))
     assert 0 < session.outcome.peak_memory < 20 * 2**20
 
 
 @needs_podman
-def test_what_is_read_only_can_not_be_written(images: Images, given: Path, tmp_path: Path) -> None:
+def test_what_is_read_only_can_not_be_written(
+    images: Images, runtime: str, given: Path, tmp_path: Path
+) -> None:
     session = run(tmp_path, request(shell(images.plain, 'echo more >>"$FRAMES"'), given))
     assert session.phase == "FAILED"
     assert given.read_text() == GIVEN
 
 
 @needs_podman
-def test_another_user_of_the_image_can_write_products(images: Images, given: Path, tmp_path: Path) -> None:
+def test_another_user_of_the_image_can_write_products(
+    images: Images, runtime: str, given: Path, tmp_path: Path
+) -> None:
     text = 'umask 077; id -u >"$MADE/who"; mkdir "$MADE/own"; echo "$0" >"$MADE/own/what"'
     container = DockerContainer(image=images.other, command=(text, "argument"), environment=ENVIRONMENT)
     session = run(tmp_path, request(container, given))
-    assert products(session) == {"who": b"1234\n", "own/what": b"argument\n"}, said(session)
+    who = b"0\n" if is_root_inside(runtime) else b"1234\n"
+    assert products(session) == {"who": who, "own/what": b"argument\n"}, said(session)
+
+
+@needs_podman
+def test_what_the_image_says_of_its_program_holds(
+    images: Images, runtime: str, given: Path, tmp_path: Path
+) -> None:
+    text = 'echo "$FILTER $(pwd) $(id -u) $(id -g) $(ls -a)"'
+    silent = run(tmp_path, request(DockerContainer(image=images.named), given))
+    session = run(tmp_path / "2", request(DockerContainer(image=images.named, command=("-c", text)), given))
+    who = "0 0" if is_root_inside(runtime) else "1234 5678"
+    assert stdout_of(silent) == "nothing\n", said(silent)
+    assert stdout_of(session).split("\n")[0] == f"R band /srv/data {who} .", said(session)
+
+
+def is_root_inside(runtime: str) -> bool:
+    """Whether the only user that there is inside is root, whatever the image says."""
+    return runtime in ("runc", "crun") and os.geteuid() != 0
+
+
+def stdout_of(session: Session) -> str:
+    return Path(session.connectors[0].location.removeprefix("file://")).read_text()
 
 
 @needs_podman
 def test_entrypoint_environment_and_working_text_reach_the_program(
-    images: Images, given: Path, tmp_path: Path
+    images: Images, runtime: str, given: Path, tmp_path: Path
 ) -> None:
     awkward = "a b,c=\"d\"\n$HOME 'é'"
     container = DockerContainer(
@@ -112,7 +181,7 @@ def test_entrypoint_environment_and_working_text_reach_the_program(
 
 @needs_podman
 def test_what_needs_more_than_its_memory_fails_and_says_so(
-    images: Images, given: Path, tmp_path: Path
+    images: Images, runtime: str, given: Path, tmp_path: Path
 ) -> None:
     greedy = DockerContainer(image=images.plain, command=("dd", "if=/dev/zero", "of=/dev/null", "bs=1200M"))
     session = run(tmp_path, request(greedy, given))
@@ -122,18 +191,18 @@ def test_what_needs_more_than_its_memory_fails_and_says_so(
 
 @needs_podman
 def test_a_session_that_takes_too_long_leaves_no_container(
-    images: Images, given: Path, tmp_path: Path
+    images: Images, runtime: str, given: Path, tmp_path: Path
 ) -> None:
     session = run(
         tmp_path, request(shell(images.plain, "trap exit TERM; sleep 30 & wait"), given, lasts="PT1S")
     )
     assert session.phase == "FAILED"
-    assert containers_of(session.uuid) == ""
+    assert containers_of(session.uuid, tmp_path) == []
 
 
 @needs_podman
 def test_a_program_that_the_image_lacks_fails_and_is_named(
-    images: Images, given: Path, tmp_path: Path
+    images: Images, runtime: str, given: Path, tmp_path: Path
 ) -> None:
     session = run(tmp_path, request(DockerContainer(image=images.plain, command=("nosuch",)), given))
     assert session.phase == "FAILED"
@@ -141,15 +210,28 @@ def test_a_program_that_the_image_lacks_fails_and_is_named(
 
 
 @needs_podman
-def test_an_image_is_looked_for_at_each_location(images: Images, given: Path, tmp_path: Path) -> None:
-    subprocess.run(["podman", "rmi", "--all", "--force"], check=True, capture_output=True)
+def test_an_image_is_looked_for_at_each_location(
+    images: Images, runtime: str, given: Path, tmp_path: Path
+) -> None:
+    if runtime == "podman":
+        subprocess.run(["podman", "rmi", "--all", "--force"], check=True, capture_output=True)
     nowhere = Image(locations=("127.0.0.1:1/none", *images.plain.locations), digest=images.plain.digest)
     assert run(tmp_path, request(shell(nowhere, "true"), given)).phase == "COMPLETED"
 
 
 @needs_podman
+def test_an_image_that_was_got_once_is_not_asked_for_again(
+    images: Images, runtime: str, given: Path, tmp_path: Path
+) -> None:
+    assert run(tmp_path, request(shell(images.plain, "true"), given)).phase == "COMPLETED"
+    nowhere = Image(locations=("127.0.0.1:1/none",), digest=images.plain.digest)
+    session = run(tmp_path, request(shell(nowhere, "true"), given))
+    assert session.phase == "COMPLETED", said(session)
+
+
+@needs_podman
 def test_a_digest_that_no_location_has_fails_while_preparing(
-    images: Images, given: Path, tmp_path: Path
+    images: Images, runtime: str, given: Path, tmp_path: Path
 ) -> None:
     other = Image(locations=images.plain.locations, digest="sha256:" + "0" * 64)
     session = run(tmp_path, request(shell(other, "true"), given))
@@ -207,36 +289,105 @@ def until(claim: Callable[[], bool]) -> None:
 
 
 @needs_podman
-def test_a_cancelled_session_leaves_no_container(images: Images, given: Path, tmp_path: Path) -> None:
+def test_a_cancelled_session_leaves_no_container(
+    images: Images, runtime: str, given: Path, tmp_path: Path
+) -> None:
     endless = shell(images.plain, 'trap exit TERM; echo 1 >"$MADE/mark"; sleep 60 & wait')
     broker, session = started(tmp_path, request(endless, given), Path("mark"))
-    assert containers_of(session)
+    assert containers_of(session, tmp_path)
     broker.cancel(session)
     until(lambda: broker.session(session).is_final)
     assert broker.session(session).phase == "CANCELLED"
-    assert containers_of(session) == ""
+    assert containers_of(session, tmp_path) == []
 
 
 @needs_podman
 def test_a_container_is_removed_though_its_supervisor_was_killed(
-    images: Images, given: Path, tmp_path: Path
+    images: Images, runtime: str, given: Path, tmp_path: Path
 ) -> None:
     endless = shell(images.plain, 'echo 1 >"$MADE/mark"; sleep 60')
     broker, session = started(tmp_path, request(endless, given), Path("mark"))
     os.kill(supervisor_of(session), signal.SIGKILL)
     until(lambda: broker.session(session).is_final)
     assert broker.session(session).phase == "FAILED"
-    until(lambda: containers_of(session) == "")
+    until(lambda: containers_of(session, tmp_path) == [])
+
+
+def words_of(process: Path) -> list[bytes]:
+    with contextlib.suppress(OSError):  # it has ended since
+        return (process / "cmdline").read_bytes().split(b"\0")
+    return [b""]
 
 
 def supervisor_of(session: str) -> int:
     """The Python process whose command line names the directory of the session."""
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-            if b"python" in words[0] and any(word.endswith(session.encode()) for word in words):
-                return int(entry.name)
+        words = words_of(entry) if entry.name.isdigit() else [b""]
+        if b"python" in words[0] and any(word.endswith(session.encode()) for word in words):
+            return int(entry.name)
     raise AssertionError(f"no supervisor of {session}")
+
+
+@needs_podman
+def test_what_can_not_be_mounted_read_only_is_not_mounted_at_all(
+    images: Images, given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CHOICE, "ch-run")
+    broker = EmbeddedBroker(tmp_path, may_mount=False)
+    answer = broker.request_offers(request(shell(images.plain, "true"), given))
+    if answer.result == "NO":
+        pytest.skip(answer.messages[0].text)
+    session = broker.accept(answer.offers[0].uuid).uuid
+    until(lambda: broker.session(session).is_final)
+    assert "can't mount the volumes" in said(broker.session(session))
+
+
+@needs_podman
+@pytest.mark.parametrize("name", ["ch-run", "runc"])
+def test_a_volume_behind_a_link_of_the_image_is_refused(
+    images: Images, given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    monkeypatch.setenv(CHOICE, name)
+    wanted = request(shell(images.plain, "true"), given)
+    [frames, room] = wanted.compute.volumes
+    behind = frames.model_copy(update={"path": "/data/frames.txt"})
+    compute = wanted.compute.model_copy(update={"volumes": (behind, room)})
+    session = run(tmp_path, wanted.model_copy(update={"compute": compute}))
+    assert "/data/frames.txt is behind a symbolic link" in said(session)
+
+
+@needs_podman
+@pytest.mark.parametrize("name", ["podman", "ch-run", "runc"])
+def test_a_given_runtime_runs_where_nothing_of_this_package_is(
+    images: Images, given: Path, tmp_path: Path, name: str
+) -> None:
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    directory = tmp_path / "sessions" / "it"
+    directory.mkdir(parents=True)
+    place = Place(
+        session=f"given-{name}",
+        directory=str(directory),
+        cores=1,
+        memory=1,
+        binds=(),
+        environment={**runtime_environment()},
+        runtime=given_runtime(name, "/usr/bin/python3"),
+    )
+    container = shell(images.plain, 'echo "$FRAMES"')
+    told = launch(container, place)
+    assert refused(container, given_runtime(name)) == ""
+    assert str(Path(launch.__code__.co_filename).parent) not in str(told.prepare)
+    for path, content in told.files.items():
+        Path(path).write_text(content)
+    for command in (*told.prepare, told.argv):
+        done = subprocess.run(command, env=told.environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "/given/frames.txt\n"
+    for command in told.cleanup:
+        subprocess.run(command, env=told.environment, check=True)
+    assert not (directory / "bundle").exists()
 
 
 def test_without_a_runtime_there_is_no_offer(

@@ -53,7 +53,7 @@ def test_a_caller_killed_before_it_started_the_supervisor_loses_nothing(bench: E
     broker = bench.broker()
     offer = offered(broker, bench.succeeding())
     directory = Directory(bench.directory(offer.uuid))
-    directory.make_durable()
+    directory.make_ready()
     directory.decide(Phase.ACCEPTED)
     assert broker.accept(offer.uuid).phase == Phase.ACCEPTED
     assert wait_final(broker, offer.uuid, bench).phase == Phase.COMPLETED
@@ -63,7 +63,7 @@ def test_a_caller_killed_before_it_started_the_supervisor_loses_nothing(bench: E
 def test_a_watcher_alone_gets_such_a_session_going_too(bench: EmbeddedBench) -> None:
     offer = offered(bench.broker(), bench.succeeding())
     directory = Directory(bench.directory(offer.uuid))
-    directory.make_durable()
+    directory.make_ready()
     directory.decide(Phase.ACCEPTED)
     assert wait_final(bench.broker(), offer.uuid, bench).phase == Phase.COMPLETED
     assert bench.starts() == 1

@@ -7,6 +7,7 @@ import pytest
 from eb_prefect.brokers.embedded.runtime import (
     CHOICE,
     NoRuntimeError,
+    given_runtime,
     runtime_environment,
     usable_runtime,
 )
@@ -58,6 +59,36 @@ def test_the_environment_names_the_only_one_to_use(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(CHOICE, "chroot")
     with pytest.raises(NoRuntimeError, match="chroot is none of podman, docker, apptainer"):
         usable_runtime()
+
+
+def test_charliecloud_is_used_where_it_is_named_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("ch-run", "skopeo", "umoci"):
+        program(tmp_path / name, "echo 0.31")
+    monkeypatch.setenv(CHOICE, "charliecloud")
+    assert usable_runtime().path == str(tmp_path / "ch-run")
+    monkeypatch.delenv(CHOICE)
+    with pytest.raises(NoRuntimeError, match="podman is not installed"):
+        usable_runtime()
+
+
+def test_what_gets_images_must_be_there_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv(CHOICE, program(tmp_path / "runc", "echo 1.1"))
+    with pytest.raises(NoRuntimeError, match="needs skopeo and umoci"):
+        usable_runtime()
+
+
+def test_a_given_runtime_is_not_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    runtime = given_runtime("/opt/site/bin/podman")
+    assert (runtime.name, runtime.path) == ("podman", "/opt/site/bin/podman")
+    assert given_runtime("charliecloud").path == "ch-run"
+    assert runtime.environment({}) == {}
+    with pytest.raises(
+        NoRuntimeError, match="chroot is none of podman, docker, apptainer, ch-run, runc, crun"
+    ):
+        given_runtime("chroot")
 
 
 def test_a_runtime_learns_neither_secrets_nor_of_a_remote_podman(monkeypatch: pytest.MonkeyPatch) -> None:

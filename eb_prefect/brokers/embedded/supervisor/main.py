@@ -6,7 +6,7 @@ import os
 from .locks import SESSION, open_lock, take
 from .plan import PLAN, Plan
 from .supervision import Supervision
-from .turn import Queued
+from .turn import Queued, Waiting
 
 DECISION = "decision"
 LOCK = "lock"
@@ -24,6 +24,7 @@ def main(directory: str) -> None:
     with open(f"{directory}/{PLAN}", "rb") as file:
         plan = Plan(file.read().decode())
     try:
-        Supervision(plan, accepted, was_queued=os.path.exists(f"{directory}/{QUEUED}")).carry_on()
+        waiting = Waiting(plan, accepted)
+        Supervision(plan, accepted, waiting, was_queued=os.path.exists(f"{directory}/{QUEUED}")).carry_on()
     except Queued:
         return

@@ -35,6 +35,8 @@ class Plan:
     ``links`` (point, source) what is seen inside a volume's directory,
     ``binds`` (source, target, ro or rw) where all is seen, ``writable`` the
     volumes whose files are products. See `eb_prefect.brokers.embedded.volumes`.
+    ``inherits`` is what of a batch system's environment the program gets too:
+    ``all`` of it, or ``its-own``.
     """
 
     def __init__(self, text: str) -> None:
@@ -52,6 +54,7 @@ class Plan:
         self.start: float = given["start"]
         self.until: float = given["until"]
         self.may_mount: bool = given["may_mount"]
+        self.inherits: str = given.get("inherits", "")
         self.directories: list[str] = given["directories"]
         self.stage = [Item(item) for item in given["stage"]]
         self.links: list[list[str]] = given["links"]
@@ -61,6 +64,7 @@ class Plan:
         self.argv: list[str] = launch["argv"]
         self.environment: dict[str, str] = launch["environment"]
         self.uses_mounts: bool = launch["uses_mounts"]
+        self.must_mount = launch.get("binds") is not None
         self.files: dict[str, str] = launch["files"]
         self.prepare: list[list[str]] = launch["prepare"]
         self.failures: dict[str, str] = launch["failures"]

@@ -10,7 +10,7 @@ from .process import Helper, Place, Program
 from .rewriting import rewritten
 from .staging import stage
 from .text import instant
-from .verdict import DATA, EXECUTABLE, failed
+from .verdict import COMPUTE, DATA, EXECUTABLE, failed
 from .watching import Watch
 
 
@@ -45,6 +45,8 @@ def prepare(plan: Plan, diary: Diary, watch: Watch, cpus: list[int]) -> Prepared
     for directory in plan.directories:
         os.makedirs(directory, exist_ok=True)
     why = _why_no_view(plan, watch) if _wants_view(plan) else ""
+    if why and plan.must_mount:
+        raise failed(COMPUTE, f"the machine can't mount the volumes of the container: {why}")
     if why:
         diary.note(at=instant(), level="WARN", kind="no-mounts", text=_NO_MOUNTS.format(why=why))
     copied = {item.path for item in plan.stage} if why else set()

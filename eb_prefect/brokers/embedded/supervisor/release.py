@@ -5,7 +5,7 @@ import os
 import stat
 from _collections_abc import Iterator  # without the rest of collections
 
-from .digests import digest_file
+from .digests import digest_file, manifest
 from .process import Report
 from .staging import stamp
 
@@ -16,28 +16,35 @@ def release(
     """Report each product, and each thing that can't be one.
 
     ``keep`` are single files by path with the names they go by. ``staged``
-    has the sha-256 that a private copy had before the program ran: a file
-    that it did not change is no product.
+    has the sha-256 that a private copy had before the program ran: a file or
+    directory that it did not change is no product.
     """
     for volume in writable:
+        made = []
         for path, name, kind in _found(volume["path"]):
             if kind:
                 report({"skipped": f"{volume['name']}: {name} is {kind}"})
             else:
-                _report_file(path, name, volume["name"], staged, report)
+                made.append(_product(path, name, volume["name"]))
+        for product in _changed_ones(made, staged):
+            report(product)
     for path, name in keep.items():
         if os.path.isfile(path):
-            _report_file(path, name, "", staged, report)
+            for product in _changed_ones([_product(path, name, "")], staged):
+                report(product)
 
 
 def changed(staged: list[dict[str, object]], report: Report) -> None:
-    """Report each READONLY file that is not what it was when it was staged."""
+    """Report each READONLY file that is not what it was when it was staged.
+
+    In its own copy of a directory a program may have left a cache.
+    """
     for entry in staged:
         name, path = entry["resource"], str(entry["path"])
         if entry.get("stamp"):
             if stamp(path) != entry["stamp"]:
                 report({"changed": f"data {name!r} ({path}) was changed by someone while the session ran"})
-        elif "sha256" in entry and _digest(path) != entry["sha256"]:
+        elif "sha256" in entry and "is_directory" not in entry and _digest(path) != entry["sha256"]:
             report({"broken": f"data {name!r} was mounted READONLY, and the program changed its copy"})
 
 
@@ -45,12 +52,24 @@ def _digest(path: str) -> str:
     return digest_file(path).sha256 if os.path.isfile(path) and not os.path.islink(path) else ""
 
 
-def _report_file(path: str, name: str, volume: str, staged: dict[str, str], report: Report) -> None:
+def _product(path: str, name: str, volume: str) -> dict[str, object]:
     digests = digest_file(path)
-    if staged.get(path) != digests.sha256:
-        report(
-            {"product": name, "volume": volume, "path": path, "size": digests.size, "sha256": digests.sha256}
-        )
+    return {"product": name, "volume": volume, "path": path, "size": digests.size, "sha256": digests.sha256}
+
+
+def _changed_ones(made: list[dict[str, object]], staged: dict[str, str]) -> list[dict[str, object]]:
+    """Leave out files that are as they were staged, and directories of which no file was changed."""
+    left = [product for product in made if staged.get(str(product["path"])) != product["sha256"]]
+    for path, sha256 in staged.items():
+        below = f"{path}/"
+        inside = [(name[len(below) :], sha) for name, sha in _paths(left) if name.startswith(below)]
+        if inside and manifest(inside) == sha256:
+            left = [product for product in left if not str(product["path"]).startswith(below)]
+    return left
+
+
+def _paths(made: list[dict[str, object]]) -> Iterator[tuple[str, str]]:
+    return ((str(product["path"]), str(product["sha256"])) for product in made)
 
 
 def _found(root: str) -> Iterator[tuple[str, str, str]]:

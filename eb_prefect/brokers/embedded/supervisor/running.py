@@ -94,7 +94,7 @@ def stopped(plan: Plan, watch: Watch) -> Verdict:
 def _judged(status: int, plan: Plan, watch: Watch) -> Verdict:
     if watch.stop:
         return stopped(plan, watch)
-    if watch.peak > plan.limit:
+    if plan.limit and watch.peak > plan.limit:
         return of_memory(plan.memory, watch.peak)
     verdict = of_status(status, plan.failures)
     if verdict.phase == "FAILED" and (said := last_line(f"{plan.directory}/stderr")):

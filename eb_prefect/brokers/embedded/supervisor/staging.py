@@ -8,13 +8,15 @@ moment: what is copied or downloaded has another name until it is whole.
 import os
 from _collections_abc import Iterable  # without the rest of collections
 
-from .digests import Digests, digest_file
+from .digests import Digests, digest_file, digest_tree, stamp_tree
 from .download import blocks_of
 from .plan import EXECUTABLE, Item
 from .problem import StagingError
 from .process import Report
 
 _BLOCK = 1 << 20
+_MUCH = 64 << 30
+"""Bytes of a directory beyond which it is not digested, unless a checksum was declared."""
 
 
 def stage(items: list[Item], *, in_place: bool, report: Report) -> None:
@@ -57,8 +59,10 @@ def _staged(item: Item, *, in_place: bool) -> dict[str, object]:
 
 
 def stamp(path: str) -> str:
-    """Return what changes when a file is written or replaced."""
+    """Return what changes when a file, or one of a directory, is written or replaced."""
     try:
+        if os.path.isdir(path):
+            return stamp_tree(path)[0]
         found = os.stat(path)
     except OSError:
         return "gone"
@@ -103,4 +107,23 @@ def _staged_directory(item: Item, *, stays: bool) -> dict[str, object]:
         from shutil import copytree  # noqa: PLC0415 - start-up time; few sessions copy directories
 
         copytree(item.location, item.path, symlinks=True, dirs_exist_ok=True)
-    return {"resource": item.resource, "path": item.location if stays else item.path}
+    path = (item.location.rstrip("/") or "/") if stays else item.path
+    try:
+        tree = digest_tree(path, None if item.checksums else _MUCH)
+    except OSError:
+        if item.checksums:
+            raise
+        tree = None  # what may be seen of it is mounted all the same
+    if tree is None:
+        return {"resource": item.resource, "path": path}
+    for kind, value in item.checksums:
+        if kind != "sha-256" or tree.sha256 != value.lower():
+            raise StagingError(f"its sha-256 is {tree.sha256}, but {kind} {value.lower()} was declared")
+    return {
+        "resource": item.resource,
+        "sha256": tree.sha256,
+        "size": tree.size,
+        "stamp": tree.stamp if stays else "",
+        "path": path,
+        "is_directory": True,
+    }

@@ -5,6 +5,7 @@ import os
 import time
 
 from .diary import FINAL, SPARE, Diary
+from .granted import Granted
 from .plan import Plan
 from .preparing import prepare
 from .process import Place, Program
@@ -23,13 +24,15 @@ _TIDY_SECONDS = 30.0
 class Supervision:
     """What one supervisor does for its session; it alone writes the session's log."""
 
-    def __init__(self, plan: Plan, accepted: str, *, was_queued: bool) -> None:
+    def __init__(
+        self, plan: Plan, accepted: str, waiting: Waiting | Granted, *, was_queued: bool = False
+    ) -> None:
         self._plan = plan
         self._was_queued = was_queued
         self._accepted = accepted
         self._diary = Diary(plan.directory)
         self._watch = Watch(f"{plan.directory}/cancel")
-        self._waiting = Waiting(plan, accepted)
+        self._waiting = waiting
         self._outcome: object = {}
         self._is_clean = False
 
@@ -54,6 +57,15 @@ class Supervision:
         except OSError as error:
             released = Released(failed(COMPUTE, f"the supervisor could not go on: {error}"))
         self._finish(released)
+
+    @property
+    def exit_code(self) -> int:
+        """The program's own exit code, 128 and its signal where one ended it, else 1 for what failed."""
+        outcome = self._outcome if isinstance(self._outcome, dict) else {}
+        if self._diary.phase == "COMPLETED":
+            return 0
+        signal = outcome.get("signal")
+        return int(outcome.get("exit_code") or (128 + signal if signal else 1))
 
     def _carry_out(self) -> Released:
         diary, watch = self._diary, self._watch

@@ -9,6 +9,7 @@ from .watching import CANCELLED, DURATION, MEMORY
 DATA = "data"
 COMPUTE = "compute"
 EXECUTABLE = "executable"
+TOLD_TO_END = "the supervisor was told to end by a signal; the machine may be going down"
 
 
 class Verdict(Exception):  # noqa: N818 - not always an error; it ends what is going on
@@ -34,7 +35,7 @@ def of_stop(reason: str, *, duration: float, memory: int, peak: int) -> Verdict:
         return failed(COMPUTE, f"the program ran longer than the {duration:g} s that it had, and was ended")
     if reason == MEMORY:
         return of_memory(memory, peak)
-    return failed(COMPUTE, "the supervisor was told to end by a signal; the machine may be going down")
+    return failed(COMPUTE, TOLD_TO_END)
 
 
 def of_memory(memory: int, peak: int) -> Verdict:

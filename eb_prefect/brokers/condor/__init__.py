@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTCondor for the batch broker, through its own bindings."""

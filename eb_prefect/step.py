@@ -27,6 +27,7 @@ from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import OfferSet, Session
 from eb_prefect.model.steprun import PhaseChange, StepRun
 from eb_prefect.offers import first_offer, open_offers
+from eb_prefect.onlooking import Onlooker
 from eb_prefect.outputs import owner_of
 from eb_prefect.pace import Pace, pace_of
 from eb_prefect.watching.durations import likeness
@@ -36,17 +37,12 @@ from eb_prefect.watching.poller import Poller, default_poller
 V = TypeVar("V")
 
 Choose = Callable[[tuple[Session, ...]], Session]
-OnChange = Callable[[Session, PhaseChange], None]
 Finish = Callable[[Broker, StepRun], StepRun]
 
 
 def as_it_is(broker: Broker, run: StepRun) -> StepRun:  # noqa: ARG001 -- the signature of `Finish`
     """Return the story as it is."""
     return run
-
-
-def ignore(session: Session, change: PhaseChange) -> None:
-    """Do nothing with a phase change."""
 
 
 class StepOptions(NamedTuple):
@@ -64,7 +60,7 @@ class StepOptions(NamedTuple):
     run: str | None = None
     choose: Choose = first_offer
     journal: Journal | None = None
-    on_change: OnChange = ignore
+    onlookers: tuple[Onlooker, ...] = ()
     finish: Finish = as_it_is
     timeout: timedelta | None = None
     pace: Pace | None = None
@@ -108,6 +104,9 @@ def run_step(
     try:
         while isinstance(turn := _advance(step), Wait):
             _rest(turn)
+    except BaseException as reason:
+        _left(reason, options)
+        raise
     finally:
         step.close()  # lets the journal's entry go when the caller is interrupted
     return turn
@@ -121,9 +120,17 @@ async def run_step_async(
     try:
         while isinstance(turn := await _turn(step), Wait):
             await _rest_async(turn)
+    except BaseException as reason:
+        _left(reason, options)
+        raise
     finally:
         step.close()
     return turn
+
+
+def _left(reason: BaseException, options: StepOptions) -> None:
+    for onlooker in options.onlookers:
+        onlooker.left(reason)
 
 
 def _rest(wait: Wait) -> None:
@@ -172,10 +179,12 @@ def _step(
         if asked > 1:
             yield Wait(min(2.0**asked / 8, 15.0))
         offers = yield from _offers(broker, request, options)
+        for onlooker in options.onlookers:
+            onlooker.offered(broker, offers)
         chosen = options.choose(open_offers(offers, broker=broker.identity.name))
         change = PhaseChange(phase=chosen.phase, seen=datetime.now(UTC))
         with journal.write(call, offers, chosen.uuid, change) as entry:
-            options.on_change(chosen, change)
+            _changed(broker, chosen, change, options)
             found = yield from _finish(broker, request, entry, journal, options, is_again=asked > 0)
             if found is not None:
                 return found
@@ -232,8 +241,15 @@ def _finish(  # noqa: PLR0913 -- what a step is made of
     following = _follow(owner, session, request, entry, options)
     final = yield from _within(following, started, entry, options)
     run = options.finish(owner, _story(owner, request, entry, final))
+    for onlooker in options.onlookers:
+        onlooker.ended(run)
     journal.deliver(entry)
     return run
+
+
+def _changed(broker: Broker, session: Session, change: PhaseChange, options: StepOptions) -> None:
+    for onlooker in options.onlookers:
+        onlooker.changed(broker, session, change)
 
 
 def _follow(
@@ -241,7 +257,7 @@ def _follow(
 ) -> Generator[Wait, None, Session]:
     def seen(now: Session, change: PhaseChange) -> None:
         entry.note(change)
-        options.on_change(now, change)
+        _changed(owner, now, change, options)
 
     like = likeness(owner.identity, entry.handle.call.name, request.executable)
     watch = partial((options.poller or default_poller()).watch, like=like, pace=options.pace)

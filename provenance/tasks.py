@@ -13,8 +13,9 @@ from eb_prefect.model.phase import AnyPhase
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.steprun import StepRun
 from eb_prefect.model.value import Value
+from eb_prefect.runs.within import within_flow_run
 from eb_prefect.step import StepOptions, run_step, run_step_async
-from eb_prefect.tasks import outcome, step_task, within_flow_run
+from eb_prefect.tasks import outcome, step_task
 from provenance.capture import Captured, capture, fetching_into
 from provenance.parts import Link
 from provenance.store import Store, default_store

@@ -17,6 +17,8 @@ MAY = (
     ("eb_prefect.home", ()),
     ("eb_prefect.pace", ()),
     ("eb_prefect.durable", ()),
+    ("eb_prefect.aside", ()),
+    ("eb_prefect.settings", ()),
     ("eb_prefect.wire", ("eb_prefect.wire", "eb_prefect.model", "eb_prefect.errors")),
     ("eb_prefect.cli", ("eb_prefect",)),
     ("eb_prefect.tasks", ("eb_prefect",)),
@@ -103,6 +105,8 @@ DOORS = {
     "prefect": (
         "eb_prefect.artifacts",
         "eb_prefect.blocks",
+        "eb_prefect.runs",
+        "eb_prefect.settings",
         "eb_prefect.tasks",
         "provenance.tasks",
         "flows",

@@ -28,6 +28,7 @@ from eb_prefect.model.executable import Program
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import OfferSet, Session
 from eb_prefect.model.steprun import BrokerIdentity, PhaseChange
+from eb_prefect.onlooking import Hearing
 from eb_prefect.pace import LOCAL, REMOTE
 from eb_prefect.step import StepOptions, run_step, run_step_async
 from eb_prefect.testing.scripted import ScriptedBroker
@@ -54,7 +55,7 @@ def test_a_step_tells_its_phases_in_order(tmp_path: Path) -> None:
 
 def test_changes_are_heard_as_they_come(tmp_path: Path) -> None:
     heard: list[str] = []
-    hear = options(tmp_path, on_change=lambda session, change: heard.append(change.phase))
+    hear = options(tmp_path, onlookers=(Hearing(lambda session, change: heard.append(change.phase)),))
     run = run_step(ScriptedBroker(), REQUEST, name="one", options=hear)
     assert heard == [change.phase for change in run.changes]
 
@@ -88,7 +89,7 @@ def test_the_wait_survives_an_outage(tmp_path: Path) -> None:
     def leave(session: object, change: object) -> None:
         broker.outages = 3
 
-    run = run_step(broker, REQUEST, name="one", options=options(tmp_path, on_change=leave))
+    run = run_step(broker, REQUEST, name="one", options=options(tmp_path, onlookers=(Hearing(leave),)))
     assert run.session.phase == "COMPLETED"
 
 
@@ -108,7 +109,7 @@ def test_an_expired_offer_is_asked_for_again(tmp_path: Path) -> None:
             expired.append(session)
             broker.expire()
 
-    run = run_step(broker, REQUEST, name="one", options=options(tmp_path, on_change=expire))
+    run = run_step(broker, REQUEST, name="one", options=options(tmp_path, onlookers=(Hearing(expire),)))
     assert run.session.phase == "COMPLETED"
     assert broker.calls["request_offers"] == 2
 
@@ -121,7 +122,7 @@ def test_a_session_the_broker_lost_is_an_error_once(tmp_path: Path) -> None:
             broker.forget()
 
     with pytest.raises(UnknownSessionError):
-        run_step(broker, REQUEST, name="one", options=options(tmp_path, on_change=lose))
+        run_step(broker, REQUEST, name="one", options=options(tmp_path, onlookers=(Hearing(lose),)))
     with pytest.raises(UnknownSessionError):
         run_step(broker, REQUEST, name="one", options=options(tmp_path))
     broker.script = ((0.0, "COMPLETED"),)
@@ -421,7 +422,7 @@ def test_an_offer_that_a_broker_lost_before_it_was_asked_is_asked_for_again(tmp_
             broker.forget()
             broker.outages = 1
 
-    run_step(broker, REQUEST, name="one", options=options(tmp_path, on_change=restart))
+    run_step(broker, REQUEST, name="one", options=options(tmp_path, onlookers=(Hearing(restart),)))
     assert (broker.calls["request_offers"], broker.runs) == (2, 1)
 
 
@@ -431,7 +432,7 @@ def test_the_time_limit_counts_while_nothing_can_be_accepted(tmp_path: Path) -> 
     def leave(session: object, change: object) -> None:
         broker.outages = 1000
 
-    short = options(tmp_path, timeout=timedelta(seconds=0.3), on_change=leave)
+    short = options(tmp_path, timeout=timedelta(seconds=0.3), onlookers=(Hearing(leave),))
     started = time.monotonic()
     with pytest.raises(StepTimeoutError, match="OFFERED"):
         run_step(broker, REQUEST, name="one", options=short)

@@ -11,6 +11,7 @@ from eb_prefect.model.phase import Phase
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import Session
 from eb_prefect.model.steprun import PhaseChange
+from eb_prefect.onlooking import Hearing
 from eb_prefect.step import StepOptions, run_step
 from provenance.capture import Captured, capture, fetching_into
 from provenance.cli.chosen import Wish
@@ -45,7 +46,9 @@ def execute(request: ExecutionRequest, errand: Errand, based_on: Link | None = N
             seen.append(session)
             show(session, change)
 
-        options = fetching_into(StepOptions(scope="eb", on_change=note, choose=choose), errand.into)
+        options = fetching_into(
+            StepOptions(scope="eb", onlookers=(Hearing(note),), choose=choose), errand.into
+        )
         try:
             run = run_step(broker, request, name=errand.name, options=options)
         except KeyboardInterrupt:

@@ -15,6 +15,7 @@ from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import Session
 from eb_prefect.model.steprun import PhaseChange
 from eb_prefect.model.storage import SimpleStorage
+from eb_prefect.onlooking import Hearing
 from eb_prefect.step import StepOptions
 from provenance.products.extract import extract
 from provenance.store import Store
@@ -96,7 +97,7 @@ def test_a_cancelled_step_is_recorded_before_the_error_is_raised(
 
     @flow
     def pipeline() -> None:
-        waiting = options._replace(on_change=cancel)
+        waiting = options._replace(onlookers=(Hearing(cancel),))
         recorded_step(broker, shell("sleep 60"), name="one", keeping=keeping, options=waiting)
 
     with pytest.raises(StepCancelledError):

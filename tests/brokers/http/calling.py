@@ -17,6 +17,7 @@ from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import OfferSet, Session
 from eb_prefect.model.steprun import PhaseChange, StepRun
 from eb_prefect.offers import first_offer
+from eb_prefect.onlooking import Hearing
 from eb_prefect.pace import LOCAL
 from eb_prefect.step import StepOptions, run_step
 from eb_prefect.wire.dialect import Dialect
@@ -131,7 +132,7 @@ def options(calling: Calling, mortal: Mortal, into: Path) -> StepOptions:
         mortal.at("after fetching")
         return fetched
 
-    return usual._replace(choose=choose, on_change=seen, finish=finish)
+    return usual._replace(choose=choose, onlookers=(Hearing(seen),), finish=finish)
 
 
 def die() -> NoReturn:

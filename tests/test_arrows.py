@@ -96,7 +96,7 @@ DOORS = {
     "h5py": tuple(f"provenance.products.hdf5_{name}" for name in ("data", "header", "plan", "read")),
     "fsspec": ("provenance.products.remote_source",),
     "httpcore": ("eb_prefect.brokers.http",),
-    "httpx": ("eb_prefect.blocks", "eb_prefect.brokers"),
+    "httpx": ("eb_prefect.blocks", "eb_prefect.brokers", "eb_prefect.runs.notes"),
     "starlette": ("eb_prefect.server",),
     "uvicorn": ("eb_prefect.server", "flows.server"),
     "jsonpatch": ("eb_prefect.edit",),

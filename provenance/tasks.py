@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prefect tasks that run a step and record it in its products, in one go."""
+"""Prefect tasks that run a step and record it in its products, in one go or apart."""
 
 import asyncio
 from pathlib import Path
 from typing import NamedTuple
 
+from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
@@ -74,9 +76,9 @@ def recorded_step(
         The step ended and could not be recorded; a retry records it without
         running it again.
     """
-    options = fetching_into(within_flow_run(name, options), keeping.into)
-    run = run_step(broker, request, name=name, options=options)
-    return outcome(run, _recorded(run, keeping))
+    keeper = _Keeper(keeping, within_flow_run(name, options))
+    run = run_step(broker, request, name=name, options=keeper.options)
+    return outcome(run, keeper.recorded)
 
 
 @step_task
@@ -89,9 +91,53 @@ async def recorded_step_async(
     options: StepOptions = _DEFAULT,
 ) -> Recorded:
     """Do what `recorded_step` does, in an async flow; a thread reads and writes the products."""
-    options = fetching_into(within_flow_run(name, options), keeping.into)
-    run = await run_step_async(broker, request, name=name, options=options)
-    return outcome(run, await asyncio.to_thread(_recorded, run, keeping))
+    keeper = _Keeper(keeping, within_flow_run(name, options))
+    run = await run_step_async(broker, request, name=name, options=keeper.options)
+    return outcome(run, keeper.recorded)
+
+
+@task(task_run_name="record {run.name}", cache_policy=NO_CACHE)
+def record_step(broker: Broker, run: StepRun, *, keeping: Keeping = _HERE) -> Recorded:
+    """Put the record of a step that has ended, however it ended, into its products and the store.
+
+    It is for a step whose parts are tasks of their own, see
+    `eb_prefect.part_tasks`. Called again it finds what it did. The story of
+    a step that failed is in the error: ``record_step(broker, error.run)``.
+
+    Raises
+    ------
+    ProvenanceError
+        It could not be recorded; a retry does it again.
+    """
+    if keeping.into:
+        run = fetching_into(StepOptions(), keeping.into).finish(broker, run)
+    return _recorded(run, keeping)
+
+
+@task(task_run_name="record {run.name}", cache_policy=NO_CACHE)
+async def record_step_async(broker: Broker, run: StepRun, *, keeping: Keeping = _HERE) -> Recorded:
+    """Do what `record_step` does, in an async flow."""
+    return await asyncio.to_thread(record_step.fn, broker, run, keeping=keeping)
+
+
+class _Keeper:
+    """Records a step before it is delivered, so that a kill between the two loses no record."""
+
+    def __init__(self, keeping: Keeping, options: StepOptions) -> None:
+        self._keeping = keeping
+        self._before = fetching_into(options, keeping.into).finish
+        self._recorded: list[Recorded] = []
+        self.options = options._replace(finish=self._finish)
+
+    @property
+    def recorded(self) -> Recorded:
+        """What the next step needs; there is something once the step has ended."""
+        return self._recorded[-1]
+
+    def _finish(self, broker: Broker, run: StepRun) -> StepRun:
+        run = self._before(broker, run)
+        self._recorded.append(_recorded(run, self._keeping))
+        return run
 
 
 def _recorded(run: StepRun, keeping: Keeping) -> Recorded:

@@ -32,7 +32,8 @@ class ShownPhases(Onlooker):
     def changed(self, broker: Broker, session: Session, change: PhaseChange) -> None:  # noqa: ARG002 -- as in Onlooker
         """Show a phase."""
         task_run = self._at.task_run
-        task_run.name = f"{self._at.name}: {change.phase}"
+        title = f"accept {self._at.name}" if self._at.part == "accept" else self._at.name
+        task_run.name = f"{title}: {change.phase}"
         if change.phase in FINAL:
             _shown.drop(task_run.id)  # the engine itself tells the end, with the same name
         else:

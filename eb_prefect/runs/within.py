@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from eb_prefect.onlooking import Onlooker
 from eb_prefect.runs.claims import claim
-from eb_prefect.runs.here import Here, here
+from eb_prefect.runs.here import Here, Part, here
 from eb_prefect.runs.journals import journal_for
 from eb_prefect.runs.phases import ShownPhases
 from eb_prefect.step import StepOptions
@@ -15,7 +15,7 @@ _ONLOOKERS: tuple[Callable[[Here], Onlooker], ...] = (ShownPhases,)
 _DEFAULT = StepOptions()
 
 
-def within_flow_run(name: str, options: StepOptions) -> StepOptions:
+def within_flow_run(name: str, options: StepOptions, *, part: Part = "step") -> StepOptions:
     """Return the options with what the current task run adds to them.
 
     Its flow is the scope of the step unless the user gave a key, and its name,
@@ -26,7 +26,7 @@ def within_flow_run(name: str, options: StepOptions) -> StepOptions:
     DuplicateStepError
         Another task run of the flow run has a step of this name.
     """
-    at = here(name)
+    at = here(name, part)
     if at is None:
         return options
     if at.flow_run is not None:

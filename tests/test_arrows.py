@@ -24,12 +24,7 @@ MAY = (
     ("eb_prefect.tasks", ("eb_prefect",)),
     (
         "eb_prefect.blocks",
-        (
-            "eb_prefect.brokers.configuration",
-            "eb_prefect.brokers.making",
-            "eb_prefect.brokers.protocol",
-            "eb_prefect.errors",
-        ),
+        ("eb_prefect.blocks", "eb_prefect.brokers", "eb_prefect.choice", "eb_prefect.errors"),
     ),
     ("eb_prefect.testing", ("eb_prefect",)),
     ("eb_prefect.brokers.protocol", ("eb_prefect.model",)),
@@ -108,6 +103,7 @@ DOORS = {
         "eb_prefect.runs",
         "eb_prefect.settings",
         "eb_prefect.tasks",
+        "provenance.blocks",
         "provenance.tasks",
         "flows",
     ),
@@ -131,6 +127,8 @@ DOORS = {
         "provenance.schema",
         "provenance.store",
         "provenance.database",
+        "provenance.postgresql",
+        "provenance.sqlite",
     ),
     "yaml": (
         "eb_prefect.wire",

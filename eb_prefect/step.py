@@ -11,11 +11,10 @@ import json
 import time
 from collections.abc import Callable, Generator
 from concurrent import futures
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import monotonic
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from eb_prefect.accepting import accept
 from eb_prefect.brokers.protocol import Broker
@@ -38,6 +37,7 @@ V = TypeVar("V")
 
 Choose = Callable[[tuple[Session, ...]], Session]
 Finish = Callable[[Broker, StepRun], StepRun]
+Then = Literal["cancel", "leave"]
 
 
 def as_it_is(broker: Broker, run: StepRun) -> StepRun:  # noqa: ARG001 -- the signature of `Finish`
@@ -53,7 +53,9 @@ class StepOptions(NamedTuple):
     again from anywhere that shares the journal. ``timeout`` is how long to
     watch: the session itself goes on after it. ``pace`` is the broker's own
     unless it is given. ``finish`` is the last thing that is done: if it
-    raises, the same call does that again and not the session.
+    raises, the same call does that again and not the session. ``on_cancel``
+    and ``on_crash`` say what becomes of the session when the flow run is
+    cancelled or crashes; the settings do where they are None.
     """
 
     scope: str = "script"
@@ -65,6 +67,8 @@ class StepOptions(NamedTuple):
     timeout: timedelta | None = None
     pace: Pace | None = None
     poller: Poller | None = None
+    on_cancel: Then | None = None
+    on_crash: Then | None = None
 
 
 _SETS = 8
@@ -103,7 +107,7 @@ def run_step(
     step = _step(broker, request, name, options)
     try:
         while isinstance(turn := _advance(step), Wait):
-            _rest(turn)
+            _rest(turn, options)
     except BaseException as reason:
         _left(reason, options)
         raise
@@ -117,9 +121,10 @@ async def run_step_async(
 ) -> StepRun:
     """Do what `run_step` does, without holding a thread while it waits."""
     step = _step(broker, request, name, options)
+    releases = [asyncio.wrap_future(release) for release in _releases(options)]
     try:
-        while isinstance(turn := await _turn(step), Wait):
-            await _rest_async(turn)
+        while isinstance(turn := await _turn(step, options), Wait):
+            await _rest_async(turn, releases, options)
     except BaseException as reason:
         _left(reason, options)
         raise
@@ -133,29 +138,59 @@ def _left(reason: BaseException, options: StepOptions) -> None:
         onlooker.left(reason)
 
 
-def _rest(wait: Wait) -> None:
-    if wait.arrival is None:
-        time.sleep(wait.seconds or 0.0)
-    else:
-        futures.wait([wait.arrival], timeout=wait.seconds)
+def _releases(options: StepOptions) -> list["futures.Future[BaseException]"]:
+    return [onlooker.release for onlooker in options.onlookers if onlooker.release is not None]
 
 
-async def _rest_async(wait: Wait) -> None:
-    if wait.arrival is None:
-        await asyncio.sleep(wait.seconds or 0.0)
-    else:
-        await asyncio.wait([asyncio.wrap_future(wait.arrival)], timeout=wait.seconds)
-
-
-async def _turn(step: Generator[Wait, None, StepRun]) -> Wait | StepRun:
-    turn = asyncio.ensure_future(asyncio.to_thread(_advance, step))
+def _rest(wait: Wait, options: StepOptions) -> None:
+    releases = _releases(options)
     try:
-        return await asyncio.shield(turn)
-    except asyncio.CancelledError:
-        while not turn.done():  # a generator can't be closed while a thread is in it
-            with suppress(asyncio.CancelledError):  # some cancel again and again until one ends
-                await asyncio.wait([turn])
-        raise
+        if wait.arrival is None and not releases:
+            time.sleep(wait.seconds or 0.0)
+        else:
+            arrivals = [wait.arrival] if wait.arrival is not None else []
+            futures.wait([*arrivals, *releases], wait.seconds, futures.FIRST_COMPLETED)
+    except BaseException as reason:
+        _bear(reason, options)
+    for release in releases:
+        if release.done():
+            raise release.result()
+
+
+async def _rest_async(
+    wait: Wait, releases: "list[asyncio.Future[BaseException]]", options: StepOptions
+) -> None:
+    try:
+        if wait.arrival is None and not releases:
+            await asyncio.sleep(wait.seconds or 0.0)
+        else:
+            arrivals = [asyncio.wrap_future(wait.arrival)] if wait.arrival is not None else []
+            waiting = [*arrivals, *releases]
+            await asyncio.wait(waiting, timeout=wait.seconds, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError as reason:
+        _bear(reason, options)
+    for release in releases:
+        if release.done():
+            raise release.result()
+
+
+async def _turn(step: Generator[Wait, None, StepRun], options: StepOptions) -> Wait | StepRun:
+    turn = asyncio.ensure_future(asyncio.to_thread(_advance, step))
+    reason: asyncio.CancelledError | None = None
+    while not turn.done():  # a generator can't be closed while a thread is in it
+        try:
+            await asyncio.wait([turn])
+        except asyncio.CancelledError as error:  # some cancel again and again until one ends
+            reason = error
+    if reason is not None:
+        _bear(reason, options)
+    return turn.result()
+
+
+def _bear(reason: BaseException, options: StepOptions) -> None:
+    """Raise what interrupts the waiting, unless somebody knows that the end is near."""
+    if not any([onlooker.interrupted(reason) for onlooker in options.onlookers]):
+        raise reason
 
 
 def _advance(step: Generator[Wait, None, StepRun]) -> Wait | StepRun:
@@ -238,6 +273,8 @@ def _finish(  # noqa: PLR0913 -- what a step is made of
         entry.drop()
         return None
     owner = owner_of(broker, session.uuid)
+    for onlooker in options.onlookers:
+        onlooker.followed(owner, session)
     following = _follow(owner, session, request, entry, options)
     final = yield from _within(following, started, entry, options)
     run = options.finish(owner, _story(owner, request, entry, final))

@@ -20,7 +20,8 @@ from eb_prefect.accepting import accept
 from eb_prefect.brokers.protocol import Broker
 from eb_prefect.errors import BrokerUnavailableError, OfferGoneError, StepTimeoutError
 from eb_prefect.home import home
-from eb_prefect.journal import Call, Entry, Journal
+from eb_prefect.journal import Call, Entry, Handle, Journal
+from eb_prefect.journal_directory import DirectoryJournal
 from eb_prefect.model.phase import Phase
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import OfferSet, Session
@@ -49,8 +50,11 @@ class StepOptions(NamedTuple):
     """How a step is run; all have defaults that suit one machine.
 
     ``scope`` and ``run`` say what the step belongs to, see
-    `eb_prefect.journal.Call`; a user's own key as ``scope`` finds a session
-    again from anywhere that shares the journal. ``timeout`` is how long to
+    `eb_prefect.journal.Call`. A ``key`` of the user's own takes their place:
+    the same name, broker and request with the same key are one session, in
+    any run and from anywhere that shares the journal, for ever if it
+    completes. A session that did not is begun anew by the next call, with a
+    key or without, once a caller was given it. ``timeout`` is how long to
     watch: the session itself goes on after it. ``pace`` is the broker's own
     unless it is given. ``finish`` is the last thing that is done: if it
     raises, the same call does that again and not the session. ``on_cancel``
@@ -60,6 +64,7 @@ class StepOptions(NamedTuple):
 
     scope: str = "script"
     run: str | None = None
+    key: str | None = None
     choose: Choose = first_offer
     journal: Journal | None = None
     onlookers: tuple[Onlooker, ...] = ()
@@ -72,14 +77,15 @@ class StepOptions(NamedTuple):
 
 
 _SETS = 8
+_TURN = 0.5
 _DEFAULT = StepOptions()
-_journals: dict[str, Journal] = {}
+_journals: dict[str, DirectoryJournal] = {}
 
 
-def default_journal() -> Journal:
+def default_journal() -> DirectoryJournal:
     """Return this process's journal below `home`; one object a directory."""
     directory = home() / "journal"
-    return _journals.setdefault(str(directory), Journal(directory))
+    return _journals.setdefault(str(directory), DirectoryJournal(directory))
 
 
 def run_step(
@@ -205,9 +211,19 @@ def _step(
 ) -> Generator[Wait, None, StepRun]:
     journal = options.journal or default_journal()
     call = _call(broker, request, name, options)
+    while True:
+        with journal.turn(call) as is_ours:
+            if is_ours:
+                return (yield from _run(broker, request, call, journal, options))
+        yield Wait(_TURN)
+
+
+def _run(
+    broker: Broker, request: ExecutionRequest, call: Call, journal: Journal, options: StepOptions
+) -> Generator[Wait, None, StepRun]:
     with journal.take(call) as left:
         if left is not None:
-            found = yield from _finish(broker, request, left, journal, options, is_left=True)
+            found = yield from _finish(broker, request, left, options, is_left=True)
             if found is not None:
                 return found
     for asked in range(_SETS):
@@ -218,9 +234,11 @@ def _step(
             onlooker.offered(broker, offers)
         chosen = options.choose(open_offers(offers, broker=broker.identity.name))
         change = PhaseChange(phase=chosen.phase, seen=datetime.now(UTC))
-        with journal.write(call, offers, chosen.uuid, change) as entry:
-            _changed(broker, chosen, change, options)
-            found = yield from _finish(broker, request, entry, journal, options, is_again=asked > 0)
+        with journal.write(_handle(broker, call, offers, chosen), change) as entry:
+            is_left = entry.handle.session != chosen.uuid
+            if not is_left:
+                _changed(broker, chosen, change, options)
+            found = yield from _finish(broker, request, entry, options, is_left=is_left, is_again=asked > 0)
             if found is not None:
                 return found
     raise OfferGoneError(chosen.uuid, f"gone, as those of {_SETS - 1} sets before it were")
@@ -252,14 +270,19 @@ def _call(broker: Broker, request: ExecutionRequest, name: str, options: StepOpt
         broker=f"{where.kind} {where.url or where.name}",
         request=hashlib.sha256(text.encode()).hexdigest(),
         run=options.run,
+        key=options.key,
     )
+
+
+def _handle(broker: Broker, call: Call, offers: OfferSet, chosen: Session) -> Handle:
+    owner = owner_of(broker, chosen.uuid).identity
+    return Handle(call=call, owner="", offers=offers, session=chosen.uuid, broker=owner)
 
 
 def _finish(  # noqa: PLR0913 -- what a step is made of
     broker: Broker,
     request: ExecutionRequest,
     entry: Entry,
-    journal: Journal,
     options: StepOptions,
     *,
     is_left: bool = False,
@@ -280,7 +303,7 @@ def _finish(  # noqa: PLR0913 -- what a step is made of
     run = options.finish(owner, _story(owner, request, entry, final))
     for onlooker in options.onlookers:
         onlooker.ended(run)
-    journal.deliver(entry)
+    entry.deliver()
     return run
 
 

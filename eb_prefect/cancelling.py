@@ -61,7 +61,7 @@ class Canceller:
         self._wake = threading.Condition()
 
     def put(self, target: Target, told: Told) -> None:
-        """Cancel a session; ``told`` is called once, with None if it has ended, else with why it may go on."""
+        """Cancel a session; ``told`` is called once, with None if it ended, else with why it may go on."""
         attempt = _Attempt(target, told, monotonic() + self._patience)
         with self._wake:
             self._left += 1

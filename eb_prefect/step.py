@@ -14,7 +14,7 @@ from concurrent import futures
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import monotonic
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from eb_prefect.accepting import accept
 from eb_prefect.brokers.protocol import Broker
@@ -154,9 +154,9 @@ def _rest(wait: Wait, options: StepOptions) -> None:
         if wait.arrival is None and not releases:
             time.sleep(wait.seconds or 0.0)
         else:
-            arrivals = [wait.arrival] if wait.arrival is not None else []
+            arrivals: list[futures.Future[Any]] = [wait.arrival] if wait.arrival is not None else []
             futures.wait([*arrivals, *releases], wait.seconds, futures.FIRST_COMPLETED)
-    except BaseException as reason:
+    except BaseException as reason:  # noqa: BLE001 -- raised again, unless an onlooker bears it
         _bear(reason, options)
     for release in releases:
         if release.done():
@@ -170,8 +170,8 @@ async def _rest_async(
         if wait.arrival is None and not releases:
             await asyncio.sleep(wait.seconds or 0.0)
         else:
-            arrivals = [asyncio.wrap_future(wait.arrival)] if wait.arrival is not None else []
-            waiting = [*arrivals, *releases]
+            arrival = [] if wait.arrival is None else [asyncio.wrap_future(wait.arrival)]
+            waiting: list[asyncio.Future[Any]] = [*arrival, *releases]
             await asyncio.wait(waiting, timeout=wait.seconds, return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError as reason:
         _bear(reason, options)
@@ -195,7 +195,8 @@ async def _turn(step: Generator[Wait, None, StepRun], options: StepOptions) -> W
 
 def _bear(reason: BaseException, options: StepOptions) -> None:
     """Raise what interrupts the waiting, unless somebody knows that the end is near."""
-    if not any([onlooker.interrupted(reason) for onlooker in options.onlookers]):
+    heard = [onlooker.interrupted(reason) for onlooker in options.onlookers]
+    if not any(heard):
         raise reason
 
 

@@ -225,6 +225,8 @@ def _finished(
     if session is None:
         return None
     owner = owner_of(step.broker, session.uuid)
+    for onlooker in step.options.onlookers:
+        onlooker.followed(owner, session)
     final = yield from _within(_follow(step, owner, session, entry), started, entry, step.options)
     run = step.options.finish(owner, _story(owner, step.request, entry, final))
     for onlooker in step.options.onlookers:

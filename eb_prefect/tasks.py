@@ -17,9 +17,11 @@ from prefect.states import Cancelled
 
 from eb_prefect.brokers.protocol import Broker
 from eb_prefect.ending import StepCancelledError, StepFailedError
+from eb_prefect.errors import EBError
 from eb_prefect.model.phase import Phase
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.steprun import StepRun
+from eb_prefect.runs.cancelling import cancellable
 from eb_prefect.runs.within import within_flow_run
 from eb_prefect.step import StepOptions, run_step, run_step_async
 
@@ -54,9 +56,10 @@ def step_task(function: Callable[P, R]) -> Task[P, R]:
     """Make a function with an argument ``name`` a task that is named by it.
 
     Prefect's caches are off: what finds a session again is the journal, and
-    a cached step would have no session.
+    a cached step would have no session. A cancelled flow run cancels the
+    sessions of such tasks.
     """
-    return StepTask(function, task_run_name="{name}", cache_policy=NO_CACHE)
+    return StepTask(cancellable(function), task_run_name="{name}", cache_policy=NO_CACHE)
 
 
 @step_task
@@ -114,7 +117,7 @@ def outcome(run: StepRun, result: R) -> R:
 def _had(found: Any) -> Any:
     if isinstance(found, State):
         held: Any = found.data
-        raise held if isinstance(held, StepCancelledError) else held.result
+        raise held if isinstance(held, EBError) else held.result
     return found
 
 

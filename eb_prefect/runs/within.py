@@ -4,6 +4,7 @@
 from collections.abc import Callable
 
 from eb_prefect.onlooking import Onlooker
+from eb_prefect.runs.cancelling import cancelled_with_run
 from eb_prefect.runs.claims import claim
 from eb_prefect.runs.here import Here, here
 from eb_prefect.runs.phases import ShownPhases
@@ -33,4 +34,5 @@ def within_flow_run(name: str, options: StepOptions) -> StepOptions:
         options = options._replace(run=str(at.flow_run.id))
         if options.scope == _DEFAULT.scope:
             options = options._replace(scope=f"flow {at.flow}")
-    return options._replace(onlookers=(*(made(at) for made in _ONLOOKERS), *options.onlookers))
+    ours = (*(made(at) for made in _ONLOOKERS), *cancelled_with_run(at, options))
+    return options._replace(onlookers=(*ours, *options.onlookers))

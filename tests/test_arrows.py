@@ -91,7 +91,7 @@ DOORS = {
     "h5py": tuple(f"provenance.products.hdf5_{name}" for name in ("data", "header", "plan", "read")),
     "fsspec": ("provenance.products.remote_source",),
     "httpcore": ("eb_prefect.brokers.http",),
-    "httpx": ("eb_prefect.blocks", "eb_prefect.brokers"),
+    "httpx": ("eb_prefect.blocks", "eb_prefect.brokers", "eb_prefect.prefect_server"),
     "starlette": ("eb_prefect.server",),
     "uvicorn": ("eb_prefect.server", "flows.server"),
     "jsonpatch": ("eb_prefect.edit",),
@@ -99,7 +99,9 @@ DOORS = {
     "papermill": ("eb_prefect.brokers.embedded.notebook_runner",),
     "prefect": (
         "eb_prefect.artifacts",
+        "eb_prefect.automations",
         "eb_prefect.blocks",
+        "eb_prefect.prefect_server",
         "eb_prefect.runs",
         "eb_prefect.settings",
         "eb_prefect.tasks",

@@ -23,9 +23,12 @@ EBError
 |-- AnswerLostError           look whether it runs before trying again: it was not safe to repeat
 |-- DuplicateStepError        give each step of a flow run its own name
 |-- StepTimeoutError          wait again, or cancel
-`-- StepEndedError            the session ended without success (in `eb_prefect.ending`)
-    |-- StepFailedError       read the reason and the logs, change the step
-    `-- StepCancelledError    run the step again if that was not meant
+|-- StepEndedError            the session ended without success (in `eb_prefect.ending`)
+|   |-- StepFailedError       read the reason and the logs, change the step
+|   `-- StepCancelledError    run the step again if that was not meant
+`-- StepsEndedError           some of many steps did not end well: each with its own error
+    |-- StepsFailedError      see those; the others are done
+    `-- StepsCancelledError   run them again if that was not meant
 """
 
 from collections.abc import Callable, Iterable

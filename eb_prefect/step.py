@@ -19,7 +19,9 @@ from typing import NamedTuple, TypeVar
 
 from eb_prefect.accepting import accept
 from eb_prefect.brokers.protocol import Broker
+from eb_prefect.crew import default_crew
 from eb_prefect.errors import BrokerUnavailableError, OfferGoneError, StepTimeoutError
+from eb_prefect.gate import Gate
 from eb_prefect.home import home
 from eb_prefect.journal import Call, Entry, Journal
 from eb_prefect.model.phase import Phase
@@ -53,7 +55,8 @@ class StepOptions(NamedTuple):
     again from anywhere that shares the journal. ``timeout`` is how long to
     watch: the session itself goes on after it. ``pace`` is the broker's own
     unless it is given. ``finish`` is the last thing that is done: if it
-    raises, the same call does that again and not the session.
+    raises, the same call does that again and not the session. ``gate`` is
+    where steps of one call meet before they accept, see `eb_prefect.steps`.
     """
 
     scope: str = "script"
@@ -65,6 +68,7 @@ class StepOptions(NamedTuple):
     timeout: timedelta | None = None
     pace: Pace | None = None
     poller: Poller | None = None
+    gate: Gate | None = None
 
 
 _SETS = 8
@@ -100,15 +104,13 @@ def run_step(
     BrokerUnavailableError
         No answer to the request for offers; nothing was started.
     """
-    step = _step(broker, request, name, options)
+    step = step_of(broker, request, name=name, options=options)
     try:
         while isinstance(turn := _advance(step), Wait):
             _rest(turn)
     except BaseException as reason:
-        _left(reason, options)
+        step.throw(reason)  # where it waits, if the caller is interrupted; one that has ended raises it too
         raise
-    finally:
-        step.close()  # lets the journal's entry go when the caller is interrupted
     return turn
 
 
@@ -116,21 +118,28 @@ async def run_step_async(
     broker: Broker, request: ExecutionRequest, *, name: str, options: StepOptions = _DEFAULT
 ) -> StepRun:
     """Do what `run_step` does, without holding a thread while it waits."""
-    step = _step(broker, request, name, options)
+    running = default_crew().start(step_of(broker, request, name=name, options=options))
+    ended = asyncio.wrap_future(running.ended)
     try:
-        while isinstance(turn := await _turn(step), Wait):
-            await _rest_async(turn)
-    except BaseException as reason:
-        _left(reason, options)
+        return await asyncio.shield(ended)
+    except asyncio.CancelledError as reason:
+        running.stop(reason)
+        while not ended.done():  # a hand may be in it
+            with suppress(asyncio.CancelledError):  # some cancel again and again until one ends
+                await asyncio.wait([ended])
         raise
-    finally:
-        step.close()
-    return turn
 
 
-def _left(reason: BaseException, options: StepOptions) -> None:
-    for onlooker in options.onlookers:
-        onlooker.left(reason)
+def step_of(
+    broker: Broker, request: ExecutionRequest, *, name: str, options: StepOptions = _DEFAULT
+) -> Generator[Wait, None, StepRun]:
+    """Return what `run_step` does, for whoever does the waiting; see `eb_prefect.watching.follow`."""
+    try:
+        return (yield from _step(broker, request, name, options))
+    except BaseException as reason:
+        for onlooker in options.onlookers:
+            onlooker.left(reason)
+        raise
 
 
 def _rest(wait: Wait) -> None:
@@ -138,24 +147,6 @@ def _rest(wait: Wait) -> None:
         time.sleep(wait.seconds or 0.0)
     else:
         futures.wait([wait.arrival], timeout=wait.seconds)
-
-
-async def _rest_async(wait: Wait) -> None:
-    if wait.arrival is None:
-        await asyncio.sleep(wait.seconds or 0.0)
-    else:
-        await asyncio.wait([asyncio.wrap_future(wait.arrival)], timeout=wait.seconds)
-
-
-async def _turn(step: Generator[Wait, None, StepRun]) -> Wait | StepRun:
-    turn = asyncio.ensure_future(asyncio.to_thread(_advance, step))
-    try:
-        return await asyncio.shield(turn)
-    except asyncio.CancelledError:
-        while not turn.done():  # a generator can't be closed while a thread is in it
-            with suppress(asyncio.CancelledError):  # some cancel again and again until one ends
-                await asyncio.wait([turn])
-        raise
 
 
 def _advance(step: Generator[Wait, None, StepRun]) -> Wait | StepRun:
@@ -231,6 +222,8 @@ def _finish(  # noqa: PLR0913 -- what a step is made of
     is_again: bool = False,
 ) -> Generator[Wait, None, StepRun | None]:
     """Accept and follow; None when the offer is gone and offers are to be asked for again."""
+    if options.gate is not None and not is_left:
+        yield from options.gate.through(entry.handle.call.name, entry.handle.session)
     accepting = accept(broker, entry, is_left=is_left, is_again=is_again)
     started = monotonic()
     session = yield from _within(accepting, started, entry, options)

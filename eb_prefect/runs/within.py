@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The options of a step with what the run that it is in adds to them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from eb_prefect.onlooking import Onlooker
+from eb_prefect.runs.board import Board
 from eb_prefect.runs.claims import claim
 from eb_prefect.runs.here import Here, here
 from eb_prefect.runs.phases import ShownPhases
@@ -11,6 +12,8 @@ from eb_prefect.step import StepOptions
 
 # who looks on in every run, in this order
 _ONLOOKERS: tuple[Callable[[Here], Onlooker], ...] = (ShownPhases,)
+# who looks on at each of many steps that one task run has
+_AT_EACH: tuple[Callable[[Here], Onlooker], ...] = ()
 _DEFAULT = StepOptions()
 
 
@@ -28,9 +31,35 @@ def within_flow_run(name: str, options: StepOptions) -> StepOptions:
     at = here(name)
     if at is None:
         return options
-    if at.flow_run is not None:
-        claim(at)
-        options = options._replace(run=str(at.flow_run.id))
-        if options.scope == _DEFAULT.scope:
-            options = options._replace(scope=f"flow {at.flow}")
+    options = _belonging(at, options)
     return options._replace(onlookers=(*(made(at) for made in _ONLOOKERS), *options.onlookers))
+
+
+def many_within_flow_run(
+    name: str, names: Iterable[str], options: StepOptions
+) -> tuple[StepOptions, Board | None]:
+    """Return the same for many steps of one task run, and the board that shows them.
+
+    Outside of a run nothing is added, and there is no board.
+
+    Raises
+    ------
+    DuplicateStepError
+        Another task run of the flow run has a step of one of these names.
+    """
+    at = here(name)
+    if at is None:
+        return options, None
+    names = tuple(names)
+    options = _belonging(at, options)
+    for each in names:
+        claim(at._replace(name=each))
+    return options, Board(at, len(names), _AT_EACH)
+
+
+def _belonging(at: Here, options: StepOptions) -> StepOptions:
+    if at.flow_run is None:
+        return options
+    claim(at)
+    options = options._replace(run=str(at.flow_run.id))
+    return options._replace(scope=f"flow {at.flow}") if options.scope == _DEFAULT.scope else options

@@ -17,9 +17,9 @@ from eb_prefect.watching.follow import Wait
 
 V = TypeVar("V")
 
-_FEW = 4
+_FEW = 2
 _MOST = 16
-_SLOW = 0.05
+_SLOW = 0.2
 _LATE = 0.1
 _IDLE = 2.0
 
@@ -47,7 +47,7 @@ class Running(Generic[V]):
 class Crew:
     """Advances steps; ten thousand that wait cost no more threads than ten.
 
-    A hand is a thread. There are up to four; and up to ``most`` while it is
+    A hand is a thread. There are two; and up to ``most`` while it is
     seen that advancing takes long, as where a broker takes its time to accept.
     """
 

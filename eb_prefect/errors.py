@@ -17,6 +17,7 @@ EBError
 |   `-- NoBatchSystemError    install or configure it there, or name the host that has it
 |-- AccessDeniedError         give other credentials, or ask the session's owner
 |-- BrokerUnavailableError    try again later
+|-- JournalUnavailableError   the same: where sessions are put down, nothing can be now
 |-- UnusableAnswerError       report it to the broker's people: no client could use the answer
 |-- UnknownSessionError       the broker lost it: report, or start anew
 |-- OutputGoneError           the log or product is not there (any more)
@@ -192,6 +193,17 @@ class BrokerUnavailableError(EBError):
         self.retry_after = retry_after
         self.is_unsent = is_unsent
         super().__init__(f"{broker} can't be reached: {reason}; try again later")
+
+
+class JournalUnavailableError(EBError):
+    """A journal could not be used now; nothing was accepted, and trying later may help."""
+
+    def __init__(self, journal: str, reason: str) -> None:
+        self.journal = journal
+        self.reason = reason
+        super().__init__(
+            f"no session can be put down on {journal}: {reason}; nothing was started, try again later"
+        )
 
 
 class UnusableAnswerError(EBError):

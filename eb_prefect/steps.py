@@ -16,6 +16,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from eb_prefect.brokers.protocol import Broker
 from eb_prefect.crew import default_crew
+from eb_prefect.driving import telling
 from eb_prefect.ending import StepEndedError
 from eb_prefect.gate import Gate
 from eb_prefect.model.phase import AnyPhase
@@ -23,7 +24,8 @@ from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.steprun import StepRun
 from eb_prefect.model.value import Value
 from eb_prefect.onlooking import Onlooker
-from eb_prefect.step import StepOptions, step_of
+from eb_prefect.options import StepOptions
+from eb_prefect.pieces import asked, whole
 from eb_prefect.watching.follow import Wait
 
 K = TypeVar("K")
@@ -192,7 +194,8 @@ class _Batch(Generic[K]):
         onlookers = (*self._looking(name), *self._options.onlookers)
         options = self._options._replace(onlookers=onlookers)
         try:
-            run = yield from step_of(self._broker, self._requests[name], name=name, options=options)
+            step = asked(self._broker, self._requests[name], name, options)
+            run = yield from telling(whole(step), options)
             self._made[name] = _kept(self._keep, run, onlookers)
         except Exception as reason:  # noqa: BLE001 -- whatever it is, the other steps go on
             self._failed[name] = reason

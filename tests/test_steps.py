@@ -13,7 +13,7 @@ import pytest
 
 from eb_prefect.ending import StepEndedError
 from eb_prefect.errors import NoOfferError
-from eb_prefect.journal import Journal
+from eb_prefect.journal_directory import DirectoryJournal
 from eb_prefect.model.executable import Program
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import Session
@@ -36,7 +36,7 @@ def script(request: ExecutionRequest) -> Script:
 
 
 def options(folder: Path) -> StepOptions:
-    return StepOptions(journal=Journal(folder), pace=LOCAL._replace(longest=0.05, settle=0.1))
+    return StepOptions(journal=DirectoryJournal(folder), pace=LOCAL._replace(longest=0.05, settle=0.1))
 
 
 def good(run: StepRun) -> str:
@@ -153,7 +153,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from eb_prefect.brokers.http.broker import HTTPBroker
-from eb_prefect.journal import Journal
+from eb_prefect.journal_directory import DirectoryJournal
 from eb_prefect.pace import LOCAL
 from eb_prefect.step import StepOptions
 from eb_prefect.steps import made, run_steps
@@ -165,7 +165,8 @@ url, folder = sys.argv[1:]
 broker = HTTPBroker(url, dialect=Dialect.B2, pace=LOCAL._replace(longest=0.1, settle=0.1))
 request = ExecutionRequest(executable=Program(command=("true",)))
 wanted = {f"step {n}": request for n in range(60)}
-many = run_steps(broker, wanted, keep=made, options=StepOptions(journal=Journal(Path(folder))), at_once=20)
+options = StepOptions(journal=DirectoryJournal(Path(folder)))
+many = run_steps(broker, wanted, keep=made, options=options, at_once=20)
 print(len(many.made), len({each.session for each in many.made.values()}))
 """
 

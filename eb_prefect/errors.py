@@ -26,9 +26,12 @@ EBError
 |-- StepTimeoutError          wait again, or cancel
 |-- RunCancelledError         nothing, if the flow run was meant to be cancelled
 |-- SessionGoesOnError        cancel the session by hand, or ask the broker's people to
-`-- StepEndedError            the session ended without success (in `eb_prefect.ending`)
-    |-- StepFailedError       read the reason and the logs, change the step
-    `-- StepCancelledError    run the step again if that was not meant
+|-- StepEndedError            the session ended without success (in `eb_prefect.ending`)
+|   |-- StepFailedError       read the reason and the logs, change the step
+|   `-- StepCancelledError    run the step again if that was not meant
+`-- StepsEndedError           some of many steps did not end well: each with its own error
+    |-- StepsFailedError      see those; the others are done
+    `-- StepsCancelledError   run them again if that was not meant
 """
 
 from collections.abc import Callable, Iterable

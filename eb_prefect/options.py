@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Literal, NamedTuple
 
 from eb_prefect.brokers.protocol import Broker
+from eb_prefect.gate import Gate
 from eb_prefect.home import home
 from eb_prefect.journal import Journal
 from eb_prefect.journal_directory import DirectoryJournal
@@ -39,7 +40,8 @@ class StepOptions(NamedTuple):
     unless it is given. ``finish`` is the last thing that is done: if it
     raises, the same call does that again and not the session. ``on_cancel``
     and ``on_crash`` say what becomes of the session when the flow run is
-    cancelled or crashes; the settings do where they are None.
+    cancelled or crashes; the settings do where they are None. ``gate`` is
+    where the steps of one call meet before they accept, see `eb_prefect.gate`.
     """
 
     scope: str = "script"
@@ -54,6 +56,7 @@ class StepOptions(NamedTuple):
     poller: Poller | None = None
     on_cancel: Then | None = None
     on_crash: Then | None = None
+    gate: Gate | None = None
 
 
 _journals: dict[str, DirectoryJournal] = {}

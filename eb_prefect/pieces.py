@@ -266,6 +266,8 @@ def _followed(step: Asked, accepted: Accepted) -> Generator[Wait, None, StepRun]
 def _accept(
     step: Asked, entry: Entry, started: float, *, is_left: bool, is_again: bool
 ) -> Generator[Wait, None, Session | None]:
+    if step.options.gate is not None and not is_left:
+        yield from step.options.gate.through(step.call.name, entry.handle.session)
     trying = accept(step.broker, entry, is_left=is_left, is_again=is_again)
     session = yield from _within(trying, started, entry, step.options)
     if session is None:

@@ -5,7 +5,7 @@ The other protocols here are for what some brokers can do beside it; a
 caller asks with ``isinstance`` whether one can.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -113,6 +113,19 @@ class Batching(Protocol):
         """Begin to accept an offer; the result is what `Broker.accept` returns or raises.
 
         Raises what `Broker.accept` raises.
+        """
+        ...
+
+
+@runtime_checkable
+class AcceptingMany(Protocol):
+    """A broker to which many offers at once are little more work than one."""
+
+    def accept_all(self, sessions: Sequence[str]) -> list[Session]:
+        """Accept offers; what has begun is what `Broker.accept` finds afterwards.
+
+        Raises what `Broker.accept` raises, of the first for which it does. Some
+        may have been accepted then.
         """
         ...
 

@@ -2,6 +2,7 @@
 """Prefect tasks that run a step and record it in its products, in one go."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,11 +14,15 @@ from eb_prefect.model.phase import AnyPhase
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.steprun import StepRun
 from eb_prefect.model.value import Value
+from eb_prefect.runs.report import ShownReport, report_of
 from eb_prefect.runs.within import within_flow_run
 from eb_prefect.step import StepOptions, run_step, run_step_async
 from eb_prefect.tasks import outcome, step_task
 from provenance.capture import Captured, capture, fetching_into
+from provenance.errors import ProvenanceError
+from provenance.flowruns import show_lineage
 from provenance.parts import Link
+from provenance.reporting import more, unrecorded
 from provenance.store import Store, default_store
 
 
@@ -74,9 +79,9 @@ def recorded_step(
         The step ended and could not be recorded; a retry records it without
         running it again.
     """
-    options = fetching_into(within_flow_run(name, options), keeping.into)
+    options, page = _held(within_flow_run(name, options), keeping)
     run = run_step(broker, request, name=name, options=options)
-    return outcome(run, _recorded(run, keeping))
+    return outcome(run, _recorded(run, keeping, page))
 
 
 @step_task
@@ -89,13 +94,31 @@ async def recorded_step_async(
     options: StepOptions = _DEFAULT,
 ) -> Recorded:
     """Do what `recorded_step` does, in an async flow; a thread reads and writes the products."""
-    options = fetching_into(within_flow_run(name, options), keeping.into)
+    options, page = _held(within_flow_run(name, options), keeping)
     run = await run_step_async(broker, request, name=name, options=options)
-    return outcome(run, await asyncio.to_thread(_recorded, run, keeping))
+    return outcome(run, await asyncio.to_thread(_recorded, run, keeping, page))
 
 
-def _recorded(run: StepRun, keeping: Keeping) -> Recorded:
-    captured = capture(run, keeping.store or default_store(), based_on=keeping.based_on, into=keeping.into)
+def _held(options: StepOptions, keeping: Keeping) -> tuple[StepOptions, ShownReport | None]:
+    """Return the options, and the report of the step, which waits for the record."""
+    page = report_of(options)
+    if page:
+        page.hold()
+    return fetching_into(options, keeping.into), page
+
+
+def _recorded(run: StepRun, keeping: Keeping, page: ShownReport | None) -> Recorded:
+    try:
+        captured = capture(
+            run, keeping.store or default_store(), based_on=keeping.based_on, into=keeping.into
+        )
+    except ProvenanceError as reason:
+        if page:
+            page.show(run, partial(unrecorded, str(reason)))
+        raise
+    if page:
+        page.show(run, partial(more, captured))
+        show_lineage(page.at, captured.record)
     record = captured.record
     found = Recorded(
         name=record.name,

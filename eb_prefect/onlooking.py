@@ -7,6 +7,8 @@ from eb_prefect.brokers.protocol import Broker
 from eb_prefect.model.session import OfferSet, Session
 from eb_prefect.model.steprun import PhaseChange, StepRun
 
+Usual = Callable[[str], float | None]
+
 
 class Onlooker:
     """Hears of a step as it goes; a method that is not overridden does nothing.
@@ -26,6 +28,15 @@ class Onlooker:
         accepted. A call that takes a session over hears of what follows the
         phases that the journal has. ``broker`` is the one that was asked, see
         `eb_prefect.outputs.owner_of`.
+        """
+
+    def followed(self, broker: Broker, session: Session, usual: Usual) -> None:
+        """Hear that a session is the broker's to run and is watched from now on.
+
+        It was accepted just now, or is taken over from a call that was
+        killed, failed or gave up. ``broker`` is the one that has it. ``usual``
+        tells how many seconds a phase of such sessions mostly lasts, None if
+        none was seen yet.
         """
 
     def ended(self, run: StepRun) -> None:

@@ -260,7 +260,10 @@ def _follow(
         _changed(owner, now, change, options)
 
     like = likeness(owner.identity, entry.handle.call.name, request.executable)
-    watch = partial((options.poller or default_poller()).watch, like=like, pace=options.pace)
+    poller = options.poller or default_poller()
+    for onlooker in options.onlookers:
+        onlooker.followed(owner, session, partial(poller.usual, like))
+    watch = partial(poller.watch, like=like, pace=options.pace)
     last = entry.changes[-1] if entry.changes else None
     return follow(owner, session, watch=watch, seen=seen, last=last)
 

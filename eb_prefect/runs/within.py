@@ -6,11 +6,12 @@ from collections.abc import Callable
 from eb_prefect.onlooking import Onlooker
 from eb_prefect.runs.claims import claim
 from eb_prefect.runs.here import Here, here
+from eb_prefect.runs.output import Output
 from eb_prefect.runs.phases import ShownPhases
 from eb_prefect.step import StepOptions
 
 # who looks on in every run, in this order
-_ONLOOKERS: tuple[Callable[[Here], Onlooker], ...] = (ShownPhases,)
+_ONLOOKERS: tuple[Callable[[Here], Onlooker], ...] = (Output, ShownPhases)
 _DEFAULT = StepOptions()
 
 

@@ -169,7 +169,7 @@ def _step(
     broker: Broker, request: ExecutionRequest, name: str, options: StepOptions
 ) -> Generator[Wait, None, StepRun]:
     journal = options.journal or default_journal()
-    call = _call(broker, request, name, options)
+    call = call_of(broker, request, name, options)
     with journal.take(call) as left:
         if left is not None:
             found = yield from _finish(broker, request, left, journal, options, is_left=True)
@@ -208,7 +208,8 @@ def _offers(
         delay *= 2
 
 
-def _call(broker: Broker, request: ExecutionRequest, name: str, options: StepOptions) -> Call:
+def call_of(broker: Broker, request: ExecutionRequest, name: str, options: StepOptions) -> Call:
+    """Return what a journal finds the step by."""
     text = json.dumps(request.neutral(), sort_keys=True)
     where = broker.identity
     return Call(

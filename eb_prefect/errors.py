@@ -23,6 +23,7 @@ EBError
 |-- OutputGoneError           the log or product is not there (any more)
 |-- AnswerLostError           look whether it runs before trying again: it was not safe to repeat
 |-- DuplicateStepError        give each step of a flow run its own name
+|-- NotAnsweredError          ask the person again, or let a policy choose
 |-- StepTimeoutError          wait again, or cancel
 |-- RunCancelledError         nothing, if the flow run was meant to be cancelled
 |-- SessionGoesOnError        cancel the session by hand, or ask the broker's people to
@@ -255,6 +256,15 @@ class DuplicateStepError(EBError):
     def __init__(self, name: str) -> None:
         self.name = name
         super().__init__(f"a step named {name!r} is in this flow run already; give each step its own name")
+
+
+class NotAnsweredError(EBError):
+    """Nobody chose an offer for the step ``name``."""
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name = name
+        self.why = why
+        super().__init__(f"nobody chose an offer for step {name!r}: {why}; ask again, or give a policy")
 
 
 class StepTimeoutError(EBError):

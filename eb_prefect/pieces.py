@@ -225,8 +225,6 @@ def _finished(
     if session is None:
         return None
     owner = owner_of(step.broker, session.uuid)
-    for onlooker in step.options.onlookers:
-        onlooker.followed(owner, session)
     final = yield from _within(_follow(step, owner, session, entry), started, entry, step.options)
     run = step.options.finish(owner, _story(owner, step.request, entry, final))
     for onlooker in step.options.onlookers:
@@ -287,7 +285,10 @@ def _follow(step: Asked, owner: Broker, session: Session, entry: Entry) -> Gener
 
     options = step.options
     like = likeness(owner.identity, entry.handle.call.name, step.request.executable)
-    watch = partial((options.poller or default_poller()).watch, like=like, pace=options.pace)
+    poller = options.poller or default_poller()
+    for onlooker in options.onlookers:
+        onlooker.followed(owner, session, partial(poller.usual, like))
+    watch = partial(poller.watch, like=like, pace=options.pace)
     last = entry.changes[-1] if entry.changes else None
     return follow(owner, session, watch=watch, seen=seen, last=last)
 

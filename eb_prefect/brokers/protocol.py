@@ -188,6 +188,18 @@ class Remote(Protocol):
 
 
 @runtime_checkable
+class Resuming(Protocol):
+    """A broker whose streams and products can be read from anywhere within, see `Remote`."""
+
+    def read_from(self, location: str, offset: int) -> Iterator[bytes]:
+        """Yield what follows the first ``offset`` bytes, as far as there is any now.
+
+        Raises what `Remote.read` raises.
+        """
+        ...
+
+
+@runtime_checkable
 class Gathering(Protocol):
     """A broker that stands for several."""
 

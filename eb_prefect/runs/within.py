@@ -10,12 +10,19 @@ from eb_prefect.runs.claims import claim
 from eb_prefect.runs.events import PhaseEvents
 from eb_prefect.runs.here import Here, here
 from eb_prefect.runs.offers import ShownOffers
+from eb_prefect.runs.output import Output
 from eb_prefect.runs.phases import ShownPhases
 from eb_prefect.runs.report import ShownReport
 from eb_prefect.step import StepOptions
 
 # who looks on in every run, in this order
-_ONLOOKERS: tuple[Callable[[Here], Onlooker], ...] = (ShownPhases, PhaseEvents, ShownOffers, ShownReport)
+_ONLOOKERS: tuple[Callable[[Here], Onlooker], ...] = (
+    Output,
+    ShownPhases,
+    PhaseEvents,
+    ShownOffers,
+    ShownReport,
+)
 _DEFAULT = StepOptions()
 
 

@@ -28,6 +28,9 @@ class Onlooker:
         `eb_prefect.outputs.owner_of`.
         """
 
+    def taken_over(self, broker: Broker, session: Session) -> None:
+        """Hear of a session that an earlier call left, as it is now; `changed` tells what follows."""
+
     def ended(self, run: StepRun) -> None:
         """Hear the story of a step that has ended, however it ended, before its caller gets it."""
 

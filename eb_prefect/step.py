@@ -238,6 +238,8 @@ def _finish(  # noqa: PLR0913 -- what a step is made of
         entry.drop()
         return None
     owner = owner_of(broker, session.uuid)
+    for onlooker in options.onlookers if is_left else ():
+        onlooker.taken_over(owner, session)
     following = _follow(owner, session, request, entry, options)
     final = yield from _within(following, started, entry, options)
     run = options.finish(owner, _story(owner, request, entry, final))

@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 from eb_prefect.onlooking import Onlooker
 from eb_prefect.runs.claims import claim
+from eb_prefect.runs.entrances import ShownEntrance
 from eb_prefect.runs.here import Here, here
 from eb_prefect.runs.phases import ShownPhases
 from eb_prefect.step import StepOptions
 
 # who looks on in every run, in this order
-_ONLOOKERS: tuple[Callable[[Here], Onlooker], ...] = (ShownPhases,)
+_ONLOOKERS: tuple[Callable[[Here], Onlooker], ...] = (ShownPhases, ShownEntrance)
 _DEFAULT = StepOptions()
 
 

@@ -95,6 +95,8 @@ DOORS = {
     "starlette": ("eb_prefect.server",),
     "uvicorn": ("eb_prefect.server", "flows.server"),
     "jsonpatch": ("eb_prefect.edit",),
+    "jupyter_server": ("eb_prefect.brokers.embedded.jupyter_runner",),
+    "jupyterlab": ("eb_prefect.brokers.embedded.jupyter_runner",),
     "lxml": ("provenance.documents", "provenance.exports.prov_text"),
     "papermill": ("eb_prefect.brokers.embedded.notebook_runner",),
     "prefect": (
@@ -132,6 +134,8 @@ DOORS = {
         "provenance.postgresql",
         "provenance.sqlite",
     ),
+    "tornado": ("eb_prefect.brokers.embedded.jupyter_runner",),
+    "traitlets": ("eb_prefect.brokers.embedded.jupyter_runner",),
     "yaml": (
         "eb_prefect.wire",
         "eb_prefect.edit",

@@ -7,6 +7,7 @@ from eb_prefect.onlooking import Onlooker
 from eb_prefect.runs.board import Board
 from eb_prefect.runs.cancelling import cancelled_with_run
 from eb_prefect.runs.claims import claim
+from eb_prefect.runs.entrances import ShownEntrance
 from eb_prefect.runs.events import PhaseEvents
 from eb_prefect.runs.here import Here, here
 from eb_prefect.runs.offers import ShownOffers
@@ -22,6 +23,7 @@ _ONLOOKERS: tuple[Callable[[Here], Onlooker], ...] = (
     PhaseEvents,
     ShownOffers,
     ShownReport,
+    ShownEntrance,
 )
 _DEFAULT = StepOptions()
 

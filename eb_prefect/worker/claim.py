@@ -103,9 +103,10 @@ class FlowRunEntry(Entry):
 
 
 class FlowRunJournal(Journal):
-    """The journal of one flow run, which has one step: the session that runs it."""
+    """The journal of one flow run, which has one step: its ``session``, None before there is one."""
 
     def __init__(self, flow_run: UUID, identity: BrokerIdentity) -> None:
+        self.session: str | None = None
         self._flow_run = flow_run
         self._broker = text_of(identity)
         self._known = 0
@@ -135,6 +136,7 @@ class FlowRunJournal(Journal):
             Another worker was first.
         """
         self._claim(session)
+        self.session = session
         yield FlowRunEntry(Handle(call=call, owner="", offers=offers, session=session), [change])
 
     def deliver(self, entry: Entry) -> None:
@@ -143,6 +145,7 @@ class FlowRunJournal(Journal):
     def _entry(self, call: Call, claim: Claim) -> Entry:
         if claim.broker != self._broker:
             raise ElsewhereError(claim)
+        self.session = claim.session
         offers = OfferSet(result="YES")  # when the offer expires the broker knows
         seen = PhaseChange(phase=Phase.OFFERED, seen=min(claim.made, datetime.now(UTC)))
         return FlowRunEntry(Handle(call=call, owner="", offers=offers, session=claim.session), [seen])

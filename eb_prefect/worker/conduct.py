@@ -4,7 +4,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from eb_prefect.brokers.protocol import Broker
 from eb_prefect.errors import BrokerUnavailableError, UnknownSessionError
@@ -23,24 +23,22 @@ _AGAIN = 2.0
 
 
 class Seen(Onlooker):
-    """Tells the flow run's log each phase, and the worker that the session is begun."""
+    """Tells the flow run's log each phase; ``begun`` is done once a session was accepted."""
 
-    def __init__(self, log: Log, begun: Callable[[str], None]) -> None:
-        self.session: str | None = None
-        self.is_begun = False
+    def __init__(self, log: Log) -> None:
+        self.begun: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._log = log
-        self._begun = begun
 
     def changed(self, broker: Broker, session: Session, change: PhaseChange) -> None:
-        """Hear of a phase; OFFERED comes before the session is accepted."""
-        self.session = session.uuid
-        where = broker.identity.name
-        self._log.info(
-            "Session %s of %s: %s at %s", session.uuid, where, change.phase, instant_text(change.seen)
-        )
-        if change.phase != Phase.OFFERED and not self.is_begun:
-            self.is_begun = True
-            self._begun(session.uuid)
+        """Hear of a phase, in any thread; OFFERED comes before the session is accepted."""
+        where, seen = broker.identity.name, instant_text(change.seen)
+        self._log.info("Session %s of %s: %s at %s", session.uuid, where, change.phase, seen)
+        if change.phase != Phase.OFFERED:
+            self.begun.get_loop().call_soon_threadsafe(self._begin, session.uuid)
+
+    def _begin(self, session: str) -> None:
+        if not self.begun.done():
+            self.begun.set_result(session)
 
 
 class Conduct(NamedTuple):
@@ -53,28 +51,42 @@ class Conduct(NamedTuple):
     seen: Seen
 
 
+class Cancelling(NamedTuple):
+    """When the session is to be cancelled: ``grace()`` seconds after ``asked`` is set."""
+
+    asked: asyncio.Event
+    grace: Callable[[], Awaitable[float]]
+
+
 async def conduct(
-    what: Conduct, cancelled: asyncio.Event, grace: Callable[[], Awaitable[float]]
+    what: Conduct, cancelling: Cancelling, begun: Callable[[str], Awaitable[None]]
 ) -> StepRun | None:
     """Run the session and return its story; None for one that was cancelled before it was accepted.
 
-    Once ``cancelled`` is set the session has the seconds of ``grace`` to end by
-    itself; it is then cancelled at its broker until that says it has ended.
+    A session that is cancelled is cancelled at its broker, until that says
+    that it has ended. ``begun`` is awaited once, with the session's name.
 
     Raises what `run_step_async` raises.
     """
     running = asyncio.ensure_future(_run(what))
-    waiting = asyncio.ensure_future(cancelled.wait())
+    asked = asyncio.ensure_future(cancelling.asked.wait())
     try:
-        await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        await _any_of(running, asked, what.seen.begun)
+        if what.seen.begun.done():
+            await begun(what.seen.begun.result())
+            await _any_of(running, asked)
         if not running.done():
-            await asyncio.wait({running}, timeout=await grace())
+            await asyncio.wait({running}, timeout=await cancelling.grace())
             await _end(what, running)
         return None if running.cancelled() else await running
     finally:
-        waiting.cancel()
+        asked.cancel()
         running.cancel()
         await asyncio.wait({running})
+
+
+async def _any_of(*futures: "asyncio.Future[Any]") -> None:
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _run(what: Conduct) -> StepRun:
@@ -88,15 +100,15 @@ async def _run(what: Conduct) -> StepRun:
 
 async def _end(what: Conduct, running: "asyncio.Future[StepRun]") -> None:
     while not running.done():
-        if what.seen.session is None:
+        if what.journal.session is None:
             running.cancel()  # nothing was accepted, and the server lets nothing be claimed any more
             await asyncio.wait({running})
-            if what.seen.session is None:
+            if what.journal.session is None:
                 return
-        await asyncio.to_thread(cancel, what.broker, what.seen.session)
+        await asyncio.to_thread(cancel, what.broker, what.journal.session)
         await asyncio.wait({running}, timeout=_AGAIN)
-    if running.cancelled() and what.seen.session is not None:
-        await until_ended(what.broker, what.seen.session)
+    if running.cancelled() and what.journal.session is not None:
+        await until_ended(what.broker, what.journal.session)
 
 
 async def until_ended(broker: Broker, session: str) -> None:

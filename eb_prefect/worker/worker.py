@@ -2,7 +2,6 @@
 """The worker: takes flow runs out of a work pool and runs each as a session of a broker."""
 
 import asyncio
-from collections.abc import Callable
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -22,7 +21,7 @@ from eb_prefect.outputs import owner_of, stream
 from eb_prefect.worker import secret
 from eb_prefect.worker.cancelling import Cancellations
 from eb_prefect.worker.claim import ElsewhereError, FlowRunJournal, UnwantedError, claims, text_of
-from eb_prefect.worker.conduct import Conduct, Log, Seen, conduct
+from eb_prefect.worker.conduct import Cancelling, Conduct, Log, Seen, conduct
 from eb_prefect.worker.configuration import ExecutionBrokerJobConfiguration
 from eb_prefect.worker.orphans import orphans
 from eb_prefect.worker.requesting import request_for
@@ -83,22 +82,29 @@ class ExecutionBrokerWorker(
             No session could be begun.
         """
         with self._cancellations.watching(self.client, flow_run.id) as cancelled:
-            what = await self._prepared(flow_run, configuration, task_status)
+            what = await self._prepared(flow_run, configuration)
 
             async def grace() -> float:
                 now = await self.client.read_flow_run(flow_run.id)
                 return configuration.grace if now.start_time else 0.0
 
+            async def begun(session: str) -> None:
+                name = _identifier(what.broker, session)
+                if task_status is not None:
+                    task_status.started(name)
+                else:
+                    await self.client.update_flow_run(flow_run.id, infrastructure_pid=name)
+
             try:
-                story = await conduct(what, cancelled, grace)
+                story = await conduct(what, Cancelling(cancelled, grace), begun)
             except UnwantedError:
                 story = None
             except EBError as error:
-                if not what.seen.is_begun:
+                if not what.seen.begun.done():
                     raise
                 self.get_flow_run_logger(flow_run).error("%s", error)
                 return _ended(what, _UNTOLD)
-            if task_status is not None and not what.seen.is_begun:
+            if task_status is not None and not what.seen.begun.done():
                 task_status.started(UnwantedError("ended"))
             return await self._result(flow_run, what, story)
 
@@ -106,7 +112,6 @@ class ExecutionBrokerWorker(
         self,
         flow_run: FlowRun,
         configuration: ExecutionBrokerJobConfiguration,
-        task_status: "TaskStatus[Any] | None",
     ) -> Conduct:
         log = self.get_flow_run_logger(flow_run)
         kinds = {place.broker.identity.kind for place in await asyncio.to_thread(configuration.places)}
@@ -117,26 +122,8 @@ class ExecutionBrokerWorker(
                 "Not sent to a broker on another machine unless the work pool's `send_secrets` says so: %s",
                 ", ".join(kept_back),
             )
-        seen = Seen(log, self._telling(flow_run, broker, task_status))
         journal = FlowRunJournal(flow_run.id, broker.identity)
-        return Conduct(broker, request, configuration.flow, journal, seen)
-
-    def _telling(
-        self, flow_run: FlowRun, broker: Broker, task_status: "TaskStatus[Any] | None"
-    ) -> Callable[[str], None]:
-        """Return what tells Prefect of the session that is begun, from any thread."""
-        loop = asyncio.get_running_loop()
-
-        def tell(session: str) -> None:
-            name = _identifier(broker, session)
-            if task_status is not None:
-                loop.call_soon_threadsafe(task_status.started, name)
-            else:
-                asyncio.run_coroutine_threadsafe(
-                    self.client.update_flow_run(flow_run.id, infrastructure_pid=name), loop
-                ).result(60)
-
-        return tell
+        return Conduct(broker, request, configuration.flow, journal, Seen(log))
 
     async def _result(
         self, flow_run: FlowRun, what: Conduct, story: StepRun | None
@@ -144,7 +131,11 @@ class ExecutionBrokerWorker(
         """Return how it ended; the flow run tells that itself unless it could not."""
         now = (await self.client.read_flow_run(flow_run.id)).state
         if now is not None and now.type == StateType.CANCELLING:
-            said = f"Session {what.seen.session} has ended." if what.seen.session else "No session was begun."
+            said = (
+                f"Session {what.journal.session} has ended."
+                if what.journal.session
+                else "No session was begun."
+            )
             await self.client.set_flow_run_state(flow_run.id, Cancelled(message=said), force=True)
         if story is None:
             return _ended(what, 0)
@@ -244,7 +235,7 @@ def _identifier(broker: Broker, session: str) -> str:
 
 
 def _ended(what: Conduct, status: int) -> ExecutionBrokerWorkerResult:
-    name = _identifier(what.broker, what.seen.session or "none")
+    name = _identifier(what.broker, what.journal.session or "none")
     return ExecutionBrokerWorkerResult(identifier=name, status_code=status)
 
 

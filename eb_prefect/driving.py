@@ -5,80 +5,78 @@ import asyncio
 import time
 from collections.abc import Generator
 from concurrent import futures
-from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from eb_prefect.crew import default_crew
 from eb_prefect.options import StepOptions
 from eb_prefect.watching.follow import Wait
 
 V = TypeVar("V")
 
-
-class _End:
-    """What a piece of a step returned; its waits are told apart from it by this."""
-
-    def __init__(self, value: object) -> None:
-        self.value = value
+Release = futures.Future[BaseException]
 
 
 def drive(piece: Generator[Wait, None, V], options: StepOptions) -> V:
     """Wait in this thread until the piece has its value, and return it."""
-    try:
-        while isinstance(turn := _advance(piece), Wait):
-            _rest(turn)
-    except BaseException as reason:
-        _left(reason, options)
-        raise
-    finally:
-        piece.close()  # lets the journal's entry go when the caller is interrupted
-    return turn.value  # type: ignore[return-value]  # what the piece returned
+    heard = telling(piece, options)
+    reason: BaseException | None = None
+    while True:
+        try:
+            wait = next(heard) if reason is None else heard.throw(reason)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # a generator's return value is untyped here
+        reason = _rested(wait, options)
 
 
 async def drive_async(piece: Generator[Wait, None, V], options: StepOptions) -> V:
     """Do what `drive` does, without holding a thread while it waits."""
+    running = default_crew().start(telling(piece, options))
+    for release in _releases(options):
+        release.add_done_callback(lambda released: running.stop(released.result()))
+    ended = asyncio.wrap_future(running.ended)
+    reason: asyncio.CancelledError | None = None
+    while not ended.done():  # a hand may be in it, and some cancel again and again until one ends
+        try:
+            await asyncio.wait([ended])
+        except asyncio.CancelledError as error:
+            if not _is_borne(error, options):
+                running.stop(error)
+                reason = error
+    if reason is not None:
+        ended.exception()  # so that nobody is told that it was not looked at
+        raise reason
+    return ended.result()
+
+
+def telling(piece: Generator[Wait, None, V], options: StepOptions) -> Generator[Wait, None, V]:
+    """Return the piece, of which onlookers hear how it was left if it was."""
     try:
-        while isinstance(turn := await _turn(piece), Wait):
-            await _rest_async(turn)
+        return (yield from piece)
     except BaseException as reason:
-        _left(reason, options)
-        raise
-    finally:
-        piece.close()
-    return turn.value  # type: ignore[return-value]  # what the piece returned
-
-
-def _left(reason: BaseException, options: StepOptions) -> None:
-    for onlooker in options.onlookers:
-        onlooker.left(reason)
-
-
-def _rest(wait: Wait) -> None:
-    if wait.arrival is None:
-        time.sleep(wait.seconds or 0.0)
-    else:
-        futures.wait([wait.arrival], timeout=wait.seconds)
-
-
-async def _rest_async(wait: Wait) -> None:
-    if wait.arrival is None:
-        await asyncio.sleep(wait.seconds or 0.0)
-    else:
-        await asyncio.wait([asyncio.wrap_future(wait.arrival)], timeout=wait.seconds)
-
-
-async def _turn(piece: Generator[Wait, None, V]) -> Wait | _End:
-    turn = asyncio.ensure_future(asyncio.to_thread(_advance, piece))
-    try:
-        return await asyncio.shield(turn)
-    except asyncio.CancelledError:
-        while not turn.done():  # a generator can't be closed while a thread is in it
-            with suppress(asyncio.CancelledError):  # some cancel again and again until one ends
-                await asyncio.wait([turn])
+        for onlooker in options.onlookers:
+            onlooker.left(reason)
         raise
 
 
-def _advance(piece: Generator[Wait, None, V]) -> Wait | _End:
+def _rested(wait: Wait, options: StepOptions) -> BaseException | None:
+    """Wait, and return what is to be thrown to where the piece waits."""
+    releases = _releases(options)
     try:
-        return next(piece)
-    except StopIteration as end:
-        return _End(end.value)
+        if wait.arrival is None and not releases:
+            time.sleep(wait.seconds or 0.0)
+        else:
+            arrivals: list[futures.Future[Any]] = [wait.arrival] if wait.arrival is not None else []
+            futures.wait([*arrivals, *releases], wait.seconds, futures.FIRST_COMPLETED)
+    except BaseException as interruption:  # noqa: BLE001 -- thrown to the piece, unless it is borne
+        return None if _is_borne(interruption, options) else interruption
+    return next((release.result() for release in releases if release.done()), None)
+
+
+def _releases(options: StepOptions) -> list[Release]:
+    return [onlooker.release for onlooker in options.onlookers if onlooker.release is not None]
+
+
+def _is_borne(reason: BaseException, options: StepOptions) -> bool:
+    """Ask whether somebody knows that the end is near, so that the waiting goes on."""
+    heard = [onlooker.interrupted(reason) for onlooker in options.onlookers]  # all are to hear of it
+    return any(heard)

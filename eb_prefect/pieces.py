@@ -264,6 +264,8 @@ def _followed(step: Asked, accepted: Accepted) -> Generator[Wait, None, StepRun]
 def _accept(
     step: Asked, entry: Entry, started: float, *, is_left: bool, is_again: bool
 ) -> Generator[Wait, None, Session | None]:
+    if step.options.gate is not None and not is_left:
+        yield from step.options.gate.through(step.call.name, entry.handle.session)
     trying = accept(step.broker, entry, is_left=is_left, is_again=is_again)
     session = yield from _within(trying, started, entry, step.options)
     if session is None:
@@ -283,7 +285,10 @@ def _follow(step: Asked, owner: Broker, session: Session, entry: Entry) -> Gener
 
     options = step.options
     like = likeness(owner.identity, entry.handle.call.name, step.request.executable)
-    watch = partial((options.poller or default_poller()).watch, like=like, pace=options.pace)
+    poller = options.poller or default_poller()
+    for onlooker in options.onlookers:
+        onlooker.followed(owner, session, partial(poller.usual, like))
+    watch = partial(poller.watch, like=like, pace=options.pace)
     last = entry.changes[-1] if entry.changes else None
     return follow(owner, session, watch=watch, seen=seen, last=last)
 

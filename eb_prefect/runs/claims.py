@@ -33,3 +33,11 @@ def claim(at: Here) -> None:
 
 def _excludes(at: Here, part: Part, holder: UUID) -> bool:
     return holder != at.task_run.id and (part == at.part or "step" in (part, at.part))
+
+
+def place(at: Here) -> int:
+    """Return how many steps of the flow run came before this one, 0 outside of a flow run."""
+    if at.attempt is None:
+        return 0
+    with _claiming:
+        return [*_claims.get(at.attempt, {at.name: None})].index(at.name)

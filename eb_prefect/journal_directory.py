@@ -156,7 +156,7 @@ class DirectoryJournal:
 
     def _taken(self, path: Path, file: TextIO, told: Told, call: Call) -> FileEntry:
         entry = self._entry(path, file, told)
-        entry.belong(self._own())
+        entry.belong(self._own(), call.unique)
         if call.run is not None and call.run != told.handle.call.run:
             self.belongs(call.run, told.handle)
         return entry
@@ -167,7 +167,7 @@ class DirectoryJournal:
     def _may_take(self, told: Told, call: Call) -> bool:
         if told.delivered and told.phase != Phase.COMPLETED:
             return False
-        if call.is_again(told.handle.call):
+        if call.unique is not None and call.unique in told.callers:
             return True
         if told.handed_on and self._lives(told.owner):
             return False

@@ -18,6 +18,7 @@ from eb_prefect.errors import OfferGoneError
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import Session
 from eb_prefect.model.steprun import StepRun
+from eb_prefect.onlooking import HandedOn
 from eb_prefect.options import StepOptions
 from eb_prefect.pieces import Accepted, Asked, Offered, accepting, asked, asking, following
 from eb_prefect.runs.within import within_flow_run
@@ -50,7 +51,7 @@ def request_offers(
         No answer; nothing was started.
     """
     options = within_flow_run(name, options, part="offers")
-    return drive(asking(asked(broker, request, name, options)), options)
+    return _handed_on(drive(asking(asked(broker, request, name, options)), options), options)
 
 
 @_named("offers {name}")
@@ -59,7 +60,7 @@ async def request_offers_async(
 ) -> Offered:
     """Do what `request_offers` does, in an async flow."""
     options = within_flow_run(name, options, part="offers")
-    return await drive_async(asking(asked(broker, request, name, options)), options)
+    return _handed_on(await drive_async(asking(asked(broker, request, name, options)), options), options)
 
 
 @_named("accept {offered.call.name}")
@@ -84,7 +85,8 @@ def accept_offer(
         The session could not be put down; nothing was started.
     """
     options = _accepting(offered, session, options)
-    return drive(accepting(_asked(broker, offered, options), offered.offers), options)
+    accepted = drive(accepting(_asked(broker, offered, options), offered.offers), options)
+    return _handed_on(accepted, options)
 
 
 @_named("accept {offered.call.name}")
@@ -93,7 +95,8 @@ async def accept_offer_async(
 ) -> Accepted:
     """Do what `accept_offer` does, in an async flow."""
     options = _accepting(offered, session, options)
-    return await drive_async(accepting(_asked(broker, offered, options), offered.offers), options)
+    accepted = await drive_async(accepting(_asked(broker, offered, options), offered.offers), options)
+    return _handed_on(accepted, options)
 
 
 @_named("{accepted.handle.call.name}")
@@ -126,6 +129,12 @@ async def wait_session_async(
     options = _waiting(accepted, options)
     run = await drive_async(following(_resumed(broker, accepted, options), accepted), options)
     return outcome(run, run)
+
+
+def _handed_on(value: R, options: StepOptions) -> R:
+    for onlooker in options.onlookers:
+        onlooker.left(HandedOn())
+    return value
 
 
 def _accepting(offered: Offered, session: str | None, options: StepOptions) -> StepOptions:

@@ -101,6 +101,7 @@ def asked(broker: Broker, request: ExecutionRequest, name: str, options: StepOpt
         broker=f"{where.kind} {where.url or where.name}",
         request=hashlib.sha256(text.encode()).hexdigest(),
         run=options.run,
+        lineage=options.lineage,
         key=options.key,
     )
     return Asked(broker, request, call, options)

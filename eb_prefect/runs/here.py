@@ -19,6 +19,8 @@ class Here(NamedTuple):
     flow_run: FlowRun | None
     flow: str | None
     part: Part = "step"
+    around: tuple[UUID, int] | None = None
+    """The task run that this one is nested in, and how often it was begun."""
 
     @property
     def attempt(self) -> tuple[UUID, int] | None:
@@ -31,7 +33,20 @@ def here(name: str, part: Part = "step") -> Here | None:
     context = TaskRunContext.get()
     if context is None:
         return None
-    around = FlowRunContext.get()
-    if around is None or around.flow_run is None or around.flow is None:
-        return Here(name, context.task_run, None, None, part)
-    return Here(name, context.task_run, around.flow_run, around.flow.name, part)
+    above, outer = FlowRunContext.get(), _around(context)
+    if above is None or above.flow_run is None or above.flow is None:
+        return Here(name, context.task_run, None, None, part, outer)
+    return Here(name, context.task_run, above.flow_run, above.flow.name, part, outer)
+
+
+def _around(context: TaskRunContext) -> tuple[UUID, int] | None:
+    """Return the task run around a nested one.
+
+    Prefect tells its identifier and not its attempt; its contexts know what
+    they took the place of, though not in public. Where that is changed, a
+    retry of a task around a step is taken for a second step.
+    """
+    before = getattr(getattr(context, "_token", None), "old_value", None)
+    if not isinstance(before, TaskRunContext):
+        return None
+    return before.task_run.id, before.task_run.run_count

@@ -47,11 +47,12 @@ _SECONDS = 30.0
 class Note(NamedTuple):
     """What a server keeps of a session.
 
-    ``number`` says which one of its call it is. ``ended`` is the phase in
+    ``number`` says which one of its title it is. ``ended`` is the phase in
     which it was delivered, or DROPPED.
     """
 
     id: UUID
+    title: str
     number: int
     handle: Handle
     changes: tuple[PhaseChange, ...]
@@ -165,9 +166,11 @@ def _without_retries() -> Context:
 
 def _note(given: dict[str, Any]) -> Note:
     data = given["data"]
+    title, _, number = given["name"].rpartition("-")
     return Note(
         id=UUID(str(given["id"])),
-        number=int(given["name"].rpartition("-")[2]),
+        title=title,
+        number=int(number),
         handle=Handle.model_validate_json(data["handle"]),
         changes=tuple(PhaseChange.model_validate(each) for each in json.loads(data["changes"])),
         ended=data.get("ended"),

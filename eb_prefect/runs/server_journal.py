@@ -140,22 +140,24 @@ class ServerJournal:
     def sessions_of(self, run: str) -> Iterator[Kept]:
         """Yield the sessions of a flow run that were put down here, and then those from elsewhere.
 
-        What was begun with a key is told by the run that began it.
+        What was begun with a key is told by the run that began it. A
+        subflow's from elsewhere are told by its lineage, not by its identifier.
         """
         told = set()
         for kept in self.local.sessions_of(run):
             told.add(kept.handle.session)
             yield kept
-        for note in chain(self._notes.all(_beginning(run)), self._notes.all(_KEYED)):
+        keyed = (note for note in self._notes.all(_KEYED) if note.handle.call.run == run)
+        for note in chain(self._notes.all(_beginning(run)), keyed):
             ended = self._ended.get(note.id) or note.ended
-            if note.handle.call.run == run and note.handle.session not in told and ended != _DROPPED:
+            if note.handle.session not in told and ended != _DROPPED:
                 yield Kept(note.handle, ended or note.changes[-1].phase, delivered=ended is not None)
 
     def ended(self, note: Note, phase: str) -> None:
         """Hear how a session ended, and tell the server beside the step."""
         self._ended[note.id] = phase
-        if (title := _title(note.handle.call)) and phase != Phase.COMPLETED:
-            self._over[title] = max(note.number, self._over.get(title, 0))
+        if phase != Phase.COMPLETED:
+            self._over[note.title] = max(note.number, self._over.get(note.title, 0))
         _aside.put(partial(_tell, self._notes, note, phase))
 
     def _made(self, title: str, entry: Entry) -> Note:
@@ -194,11 +196,11 @@ def _title(call: Call) -> str | None:
     """Return what the notes of a call are called; a key's are the same in every run."""
     if call.key is not None:
         return f"{_KEYED}{call.place}"
-    return None if call.run is None else f"{_beginning(call.run)}{call.place}"
+    return None if call.unique is None else f"{_beginning(call.unique)}{call.place}"
 
 
-def _beginning(run: str) -> str:
-    return f"{_RUN}{hashlib.sha256(run.encode()).hexdigest()[:32]}-"
+def _beginning(lineage: str) -> str:
+    return f"{_RUN}{hashlib.sha256(lineage.encode()).hexdigest()[:32]}-"
 
 
 def _tell(notes: Notes, note: Note, phase: str) -> None:

@@ -11,6 +11,7 @@ from eb_prefect.runs.entrances import ShownEntrance
 from eb_prefect.runs.events import PhaseEvents
 from eb_prefect.runs.here import Here, Part, here
 from eb_prefect.runs.journals import journal_for
+from eb_prefect.runs.lineage import lineage
 from eb_prefect.runs.offers import ShownOffers
 from eb_prefect.runs.output import Output
 from eb_prefect.runs.phases import ShownPhases
@@ -75,7 +76,7 @@ def _belonging(at: Here, options: StepOptions) -> StepOptions:
     if at.flow_run is None:
         return options._replace(journal=journal_for(at, options))
     claim(at)
-    options = options._replace(run=str(at.flow_run.id))
+    options = options._replace(run=str(at.flow_run.id), lineage=lineage(at.flow_run))
     if options.scope == _DEFAULT.scope:
         options = options._replace(scope=f"flow {at.flow}")
     return options._replace(journal=journal_for(at, options))

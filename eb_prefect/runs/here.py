@@ -46,7 +46,7 @@ def _around(context: TaskRunContext) -> tuple[UUID, int] | None:
     they took the place of, though not in public. Where that is changed, a
     retry of a task around a step is taken for a second step.
     """
-    before = getattr(getattr(context, "_token", None), "old_value", None)
-    if not isinstance(before, TaskRunContext):
-        return None
-    return before.task_run.id, before.task_run.run_count
+    outer: object = context
+    while isinstance(outer, TaskRunContext) and outer.task_run.id == context.task_run.id:
+        outer = getattr(getattr(outer, "_token", None), "old_value", None)  # a task run may enter several
+    return (outer.task_run.id, outer.task_run.run_count) if isinstance(outer, TaskRunContext) else None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from eb_prefect.onlooking import Onlooker
 from eb_prefect.runs.board import Board
 from eb_prefect.runs.cancelling import cancelled_with_run
+from eb_prefect.runs.cautions import caution
 from eb_prefect.runs.claims import claim
 from eb_prefect.runs.entrances import ShownEntrance
 from eb_prefect.runs.events import PhaseEvents
@@ -79,4 +80,6 @@ def _belonging(at: Here, options: StepOptions) -> StepOptions:
     options = options._replace(run=str(at.flow_run.id), lineage=lineage(at.flow_run))
     if options.scope == _DEFAULT.scope:
         options = options._replace(scope=f"flow {at.flow}")
-    return options._replace(journal=journal_for(at, options))
+    journal = journal_for(at, options)
+    caution(at, journal)
+    return options._replace(journal=journal)

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -7,6 +8,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from prefect import flow
+from prefect.runtime import flow_run
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from eb_prefect.errors import StepTimeoutError, UnknownSessionError
 from eb_prefect.journal import Call, Handle
@@ -18,8 +22,10 @@ from eb_prefect.model.steprun import PhaseChange
 from eb_prefect.onlooking import Hearing
 from eb_prefect.runs.notes import Notes
 from eb_prefect.runs.server_journal import ServerJournal, _aside
-from eb_prefect.step import StepOptions, run_step
+from eb_prefect.step import StepOptions, run_step, run_step_async
+from eb_prefect.tasks import step_async
 from eb_prefect.testing.scripted import ScriptedBroker
+from tests.tasks.cut import line
 
 REQUEST = ExecutionRequest(name="nothing", executable=Program(command=("true",)))
 LONG = ((0.0, "RUNNING"), (60.0, "COMPLETED"))
@@ -149,3 +155,100 @@ def test_notes_that_ended_long_ago_are_removed(run: str) -> None:
     assert notes.newest(title) is not None
     notes.sweep(title, timedelta(0), timedelta(days=1))
     assert notes.newest(title) is None
+
+
+async def test_nothing_is_accepted_while_the_server_is_away(
+    tmp_path: Path, run: str, prefect_api: str
+) -> None:
+    broker = ScriptedBroker(((0.0, "COMPLETED"),))
+    with line(prefect_api) as to_server:
+        with temporary_settings({PREFECT_API_URL: to_server.url}):
+            options = machine(tmp_path, run=run)
+        first = await run_step_async(broker, REQUEST, name="one", options=options)
+        to_server.cut()
+        second = asyncio.create_task(run_step_async(broker, REQUEST, name="two", options=options))
+        for _ in range(30):  # the event loop goes on meanwhile
+            await asyncio.sleep(0.1)
+        assert broker.runs == 1
+        assert not second.done()
+        to_server.mend()
+        assert (await second).session.phase == first.session.phase == "COMPLETED"
+    assert broker.runs == 2
+
+
+async def test_a_step_that_waits_for_the_server_can_be_cancelled(
+    tmp_path: Path, run: str, prefect_api: str
+) -> None:
+    broker = ScriptedBroker(((0.0, "COMPLETED"),))
+    with line(prefect_api) as to_server:
+        with temporary_settings({PREFECT_API_URL: to_server.url}):
+            options = machine(tmp_path, run=run)
+        to_server.cut()
+        waiting = asyncio.create_task(run_step_async(broker, REQUEST, name="one", options=options))
+        await asyncio.sleep(1.0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    assert broker.runs == 0
+
+
+@pytest.mark.parametrize(
+    ("setting", "key", "is_on_server"),
+    [("auto", None, False), ("auto", "mine", True), ("server", None, True), ("local", "mine", False)],
+)
+async def test_the_setting_says_where_sessions_are_put_down(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run: str,
+    setting: str,
+    key: str | None,
+    is_on_server: bool,
+) -> None:
+    monkeypatch.setenv("EB_HOME", str(tmp_path))
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_EB_JOURNAL", setting)
+    broker = ScriptedBroker(((0.0, "COMPLETED"),))
+
+    @flow
+    async def one() -> str:
+        await step_async(broker, REQUEST, name="one", options=StepOptions(key=key and key + run))
+        return str(flow_run.id)
+
+    of = await one()
+    there = list(machine(tmp_path / "another").journal.sessions_of(of))
+    assert len(there) == is_on_server
+
+
+async def test_a_directory_that_machines_share_is_a_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_EB_JOURNAL", str(tmp_path / "shared"))
+    broker = ScriptedBroker(((0.0, "COMPLETED"),))
+
+    @flow
+    async def one() -> str:
+        await step_async(broker, REQUEST, name="one", options=StepOptions(key="mine"))
+        return str(flow_run.id)
+
+    for n in range(2):
+        monkeypatch.setenv("EB_HOME", str(tmp_path / str(n)))
+        of = await one()
+        assert len(list(DirectoryJournal(tmp_path / "shared").sessions_of(of))) == 1
+    assert broker.runs == 1
+
+
+async def test_a_subflow_is_told_by_its_place_on_another_machine(tmp_path: Path) -> None:
+    broker, ids, journal = ScriptedBroker(((0.0, "COMPLETED"),)), [], machine(tmp_path / "a").journal
+
+    @flow
+    async def child() -> None:
+        await step_async(broker, REQUEST, name="one", options=StepOptions(journal=journal))
+
+    @flow(retries=1)
+    async def parent() -> None:
+        await child()
+        ids.append(flow_run.id)
+        if len(ids) == 1:
+            raise ConnectionError("once")
+
+    await parent()
+    assert broker.runs == 1

@@ -22,7 +22,7 @@ _said: set[UUID] = set()
 _saying = threading.Lock()
 
 
-def caution(at: Here, journal: Journal) -> None:
+def caution(at: Here, journal: Journal | None) -> None:
     """Warn in the log of the run, once a flow run.
 
     Prefect's caches and transactions need no warning: what finds a session
@@ -38,7 +38,7 @@ def caution(at: Here, journal: Journal) -> None:
             get_run_logger().warning("%s", each)
 
 
-def cautions(journal: Journal) -> Iterator[str]:
+def cautions(journal: Journal | None) -> Iterator[str]:
     """Yield what a user should know of where runs and sessions are kept."""
     if not PREFECT_API_URL.value():
         yield (

@@ -4,6 +4,7 @@
 from collections.abc import Callable, Iterable
 
 from eb_prefect.onlooking import Onlooker
+from eb_prefect.runs.belonging import belonging
 from eb_prefect.runs.board import Board
 from eb_prefect.runs.cancelling import cancelled_with_run
 from eb_prefect.runs.cautions import caution
@@ -12,7 +13,6 @@ from eb_prefect.runs.entrances import ShownEntrance
 from eb_prefect.runs.events import PhaseEvents
 from eb_prefect.runs.here import Here, Part, here
 from eb_prefect.runs.journals import journal_for
-from eb_prefect.runs.lineage import lineage
 from eb_prefect.runs.offers import ShownOffers
 from eb_prefect.runs.output import Output
 from eb_prefect.runs.phases import ShownPhases
@@ -28,7 +28,6 @@ _ONLOOKERS: tuple[Callable[[Here], Onlooker], ...] = (
     ShownReport,
     ShownEntrance,
 )
-_DEFAULT = StepOptions()
 
 
 def within_flow_run(name: str, options: StepOptions, *, part: Part = "step") -> StepOptions:
@@ -74,12 +73,9 @@ def many_within_flow_run(
 
 
 def _belonging(at: Here, options: StepOptions) -> StepOptions:
-    if at.flow_run is None:
-        return options._replace(journal=journal_for(at, options))
+    if at.flow_run is None or at.flow is None:
+        return options._replace(journal=journal_for(None, options))
     claim(at)
-    options = options._replace(run=str(at.flow_run.id), lineage=lineage(at.flow_run))
-    if options.scope == _DEFAULT.scope:
-        options = options._replace(scope=f"flow {at.flow}")
-    journal = journal_for(at, options)
-    caution(at, journal)
-    return options._replace(journal=journal)
+    options = belonging(at.flow_run, at.flow, options)
+    caution(at, options.journal)
+    return options

@@ -135,7 +135,13 @@ def cancel_all(targets: Iterable[Target], *, patience: float = PATIENCE) -> list
 
 def command_for(broker: BrokerIdentity, session: str) -> str:
     """Return the command line that cancels a session."""
-    where = broker.url or broker.name if broker.kind == "http" else broker.name
+    match broker.kind:
+        case "http":
+            where = broker.url or broker.name
+        case "several":
+            where = broker.name.replace(", ", ",")
+        case kind:
+            where = kind
     return f"eb cancel {session} --broker {where}"
 
 

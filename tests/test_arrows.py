@@ -105,6 +105,7 @@ DOORS = {
     "prefect": (
         "eb_prefect.artifacts",
         "eb_prefect.blocks",
+        "eb_prefect.hooks",
         "eb_prefect.runs",
         "eb_prefect.settings",
         "eb_prefect.tasks",

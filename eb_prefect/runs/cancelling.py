@@ -65,6 +65,7 @@ class CancelledWithRun(Onlooker):
         self._run = run
         self._on_cancel = options.on_cancel or given.on_cancel
         self._on_crash = options.on_crash or given.on_crash
+        self._patience = given.cancel_within
         self._poller = options.poller or default_poller()
         self._deserting = _cancel_event(at)
         self._target: Target | None = None
@@ -154,7 +155,7 @@ class CancelledWithRun(Onlooker):
             if self._is_ending:
                 return
             self._is_ending = True
-        _canceller().put(target, self._told)
+        _canceller().put(target, self._told, patience=self._patience)
         self._hurry()
 
     def _told(self, failure: SessionGoesOnError | None) -> None:

@@ -27,7 +27,7 @@ class EBSettings(PrefectBaseSettings):
     cancel_within: float = Field(
         default=60.0,
         gt=0,
-        description="For how many seconds a broker is asked again to cancel a session, then the step gives up.",
+        description="For how many seconds a broker is asked again to cancel a session, then it is given up.",
     )
     on_crash: Then = Field(
         default="leave",

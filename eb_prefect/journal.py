@@ -103,6 +103,10 @@ class Entry(Protocol):
         """Say that the caller gets its result: only a retry of its flow run, its key or a kill asks again."""
         ...
 
+    def hand_on(self) -> None:
+        """Say that the next task of the same run goes on with it, so nobody else takes it over."""
+        ...
+
     def drop(self) -> None:
         """Forget the step: its offer can't be accepted any more, or the broker lost its session."""
         ...
@@ -137,6 +141,10 @@ class Journal(Protocol):
         UnusableAnswerError
             The same call was offered this session before.
         """
+        ...
+
+    def resume(self, handle: Handle, changes: Sequence[PhaseChange]) -> AbstractContextManager[Entry | None]:
+        """Hold the entry of a session that was put down, here or elsewhere; None while somebody holds it."""
         ...
 
     def sessions_of(self, run: str) -> Iterator[Kept]:

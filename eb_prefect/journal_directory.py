@@ -14,68 +14,24 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import TextIO
 from urllib.parse import quote
 from uuid import uuid4
 
+from eb_prefect.aside import Aside
 from eb_prefect.durable import sync
 from eb_prefect.errors import UnusableAnswerError
 from eb_prefect.journal import Call, Handle, Kept
-from eb_prefect.model.phase import AnyPhase, Phase
+from eb_prefect.journal_file import FileEntry, Told, is_still, locked, opened, read, told_by, whole_lines
+from eb_prefect.journal_sweep import is_due, sweep
+from eb_prefect.model.phase import Phase
 from eb_prefect.model.steprun import PhaseChange
 
-
-class FileEntry:
-    """One step in a directory; made, held and let go by `DirectoryJournal`."""
-
-    def __init__(
-        self, path: Path, file: TextIO, told: "Told", *, delivered: Callable[[Path], None] = lambda _: None
-    ) -> None:
-        self.path = path
-        self.handle = told.handle
-        self.changes = told.changes
-        self._file = file
-        self._delivered = delivered
-
-    def note(self, change: PhaseChange) -> None:
-        """Keep a phase change; it is not flushed to the disk, being only history."""
-        self.changes.append(change)
-        self._append({"change": change.neutral()})
-
-    def belong(self, owner: str) -> None:
-        """Say which process watches from now on; the step has yet to deliver."""
-        self._append({"owner": owner})
-
-    def deliver(self) -> None:
-        """Say that the step's caller gets its result; see `eb_prefect.journal.Entry`."""
-        self._append({"delivered": True})
-        if self.handle.call.unique is None:
-            self._delivered(self.path)
-
-    def drop(self) -> None:
-        """Forget the step; see `eb_prefect.journal.Entry`."""
-        self.path.unlink(missing_ok=True)
-
-    def _append(self, line: dict[str, Any]) -> None:
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
-
-
-class Told(NamedTuple):
-    """What the file of a step says."""
-
-    handle: Handle
-    changes: list[PhaseChange]
-    owner: str
-    delivered: bool = False
-
-    @property
-    def phase(self) -> AnyPhase | None:
-        """The phase that was seen last."""
-        return self.changes[-1].phase if self.changes else None
+_aside = Aside("eb-journal")
 
 
 class DirectoryJournal:
@@ -100,8 +56,8 @@ class DirectoryJournal:
             return
         name = hashlib.sha256(call.unique.encode()).hexdigest()[:16]
         path = self.directory / call.place / f"{name}.turn"
-        with _opened(path, "a") as file:
-            is_held = _locked(file, fcntl.LOCK_EX) and _is_still(path, file)
+        with opened(path, "a") as file:
+            is_held = locked(file, fcntl.LOCK_EX) and is_still(path, file)
             try:
                 yield is_held
             finally:
@@ -113,9 +69,9 @@ class DirectoryJournal:
         """Hold the entry that the same call left behind, if there is one to take over."""
         for path in sorted((self.directory / call.place).glob("*.jsonl")):
             with path.open("r+") as file:
-                if not _locked(file, fcntl.LOCK_EX) or not path.exists():
+                if not locked(file, fcntl.LOCK_EX) or not path.exists():
                     continue
-                told = _told(_whole_lines(file))
+                told = told_by(whole_lines(file))
                 if told is None or not self._may_take(told, call):
                     continue
                 yield self._taken(path, file, told, call)
@@ -131,11 +87,13 @@ class DirectoryJournal:
         UnusableAnswerError
             The same call was offered this session before.
         """
+        if is_due(self.directory):
+            _aside.put(partial(sweep, self.directory))
         handle = handle.model_copy(update={"owner": self._own()})
         name = self._name(handle)
         path = self.directory / name
         try:
-            file = _opened(path, "x")
+            file = opened(path, "x")
         except FileExistsError as reason:
             told = f"it offers session {handle.session} again"
             raise UnusableAnswerError(handle.call.broker, told) from reason
@@ -150,6 +108,25 @@ class DirectoryJournal:
             sync(path.parent)
             yield self._entry(path, file, Told(handle, [change], handle.owner))
 
+    @contextmanager
+    def resume(self, handle: Handle, changes: Sequence[PhaseChange]) -> Iterator[FileEntry | None]:
+        """Hold the entry of a session put down here or elsewhere; see `eb_prefect.journal.Journal`."""
+        path = self.directory / self._name(handle)
+        if not path.exists():
+            with self.write(handle, changes[0]) as entry:
+                for change in changes[1:]:
+                    entry.note(change)
+                yield entry
+            return
+        with path.open("r+") as file:
+            is_held = locked(file, fcntl.LOCK_EX) and is_still(path, file)
+            told = told_by(whole_lines(file)) if is_held else None
+            yield self._taken(path, file, told, handle.call) if told is not None else None
+
+    def told(self, handle: Handle) -> Told | None:
+        """Return what is known here of a session, None if nothing is."""
+        return read(self.directory / self._name(handle))
+
     def sessions_of(self, run: str) -> Iterator[Kept]:
         """Yield the sessions of a flow run; see `eb_prefect.journal.Journal`."""
         try:
@@ -157,7 +134,7 @@ class DirectoryJournal:
         except FileNotFoundError:
             return
         for name in dict.fromkeys(names):
-            if (told := self._read(self.directory / name)) is not None:
+            if (told := read(self.directory / name)) is not None:
                 yield Kept(told.handle, told.phase, told.delivered)
 
     def close(self) -> None:
@@ -188,7 +165,13 @@ class DirectoryJournal:
             return False
         if call.is_again(told.handle.call):
             return True
+        if told.handed_on and self._lives(told.owner):
+            return False
         return not told.delivered or self._was_killed(told.owner)
+
+    def _lives(self, owner: str) -> bool:
+        path = self.directory / "owners" / owner
+        return owner == self._owner or (path.exists() and not self._was_killed(owner))
 
     def _was_killed(self, owner: str) -> bool:
         path = self.directory / "owners" / owner
@@ -196,7 +179,7 @@ class DirectoryJournal:
             return False
         with path.open("r+") as file:
             # shared, so that two who ask at once don't take each other for the owner
-            return _locked(file, fcntl.LOCK_SH)
+            return locked(file, fcntl.LOCK_SH)
 
     def _own(self) -> str:
         with self._lock:  # steps of many threads have one owner
@@ -205,7 +188,7 @@ class DirectoryJournal:
                 owners.mkdir(parents=True, exist_ok=True)
                 self._owner = uuid4().hex
                 self._owner_file = (owners / self._owner).open("x")
-                _locked(self._owner_file, fcntl.LOCK_EX)
+                locked(self._owner_file, fcntl.LOCK_EX)
                 atexit.register(self.close)
             return self._owner
 
@@ -214,64 +197,5 @@ class DirectoryJournal:
 
     def _list(self, run: str, name: str) -> None:
         """Add a session to those of a flow run; a kill leaves it, and a name without a file is nothing."""
-        with _opened(self._listing(run), "a") as file:
+        with opened(self._listing(run), "a") as file:
             file.write(f"{name}\n")
-
-    def _read(self, path: Path) -> Told | None:
-        try:
-            whole, _, _ = path.read_text().rpartition("\n")
-        except FileNotFoundError:
-            return None
-        return _told(whole.splitlines())
-
-
-def _opened(path: Path, mode: str) -> TextIO:
-    try:
-        return path.open(mode)  # type: ignore[return-value]  # modes of text
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open(mode)  # type: ignore[return-value]  # the same
-
-
-def _is_still(path: Path, file: TextIO) -> bool:
-    """Return whether the file has its name yet: who held it before may have removed it."""
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
-
-
-def _locked(file: TextIO, how: int) -> bool:
-    try:
-        fcntl.flock(file, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _told(lines: list[str]) -> Told | None:
-    told: Told | None = None
-    for line in lines:
-        match json.loads(line):
-            case {"handle": given, **more}:
-                handle = Handle.model_validate(given)
-                told = Told(handle, [], handle.owner)
-                if "change" in more:  # version 0.1.0 wrote it in a line of its own
-                    told.changes.append(PhaseChange.model_validate(more["change"]))
-            case {"change": given} if told:
-                told.changes.append(PhaseChange.model_validate(given))
-            case {"owner": str(given)} if told:
-                told = told._replace(owner=given, delivered=False)
-            case {"delivered": True} if told:
-                told = told._replace(delivered=True)
-            case _:
-                pass  # written by a later version
-    return told
-
-
-def _whole_lines(file: TextIO) -> list[str]:
-    """Return the lines and leave the file after the last: its writer may have been killed in a line."""
-    whole, _, _ = file.read().rpartition("\n")
-    file.seek(len(whole) + 1 if whole else 0)  # the text is ASCII
-    file.truncate()
-    return whole.splitlines()

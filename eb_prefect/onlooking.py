@@ -8,6 +8,8 @@ from eb_prefect.brokers.protocol import Broker
 from eb_prefect.model.session import OfferSet, Session
 from eb_prefect.model.steprun import PhaseChange, StepRun
 
+Usual = Callable[[str], float | None]
+
 
 class Onlooker:
     """Hears of a step as it goes; a method that is not overridden does nothing.
@@ -32,8 +34,14 @@ class Onlooker:
         `eb_prefect.outputs.owner_of`.
         """
 
-    def followed(self, broker: Broker, session: Session) -> None:
-        """Hear of the session that is waited for from here on, accepted by this call or an earlier one."""
+    def followed(self, broker: Broker, session: Session, usual: Usual) -> None:
+        """Hear that a session is the broker's to run and is watched from now on.
+
+        It was accepted just now, or is taken over from a call that was
+        killed, failed or gave up. ``broker`` is the one that has it. ``usual``
+        tells how many seconds a phase of such sessions mostly lasts, None if
+        none was seen yet.
+        """
 
     def interrupted(self, reason: BaseException) -> bool:  # noqa: ARG002 -- for those who override it
         """Hear that something wants the waiting to end; return whether to wait on, as the end is near."""

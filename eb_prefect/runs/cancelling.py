@@ -27,7 +27,7 @@ from eb_prefect.errors import RunCancelledError, SessionGoesOnError
 from eb_prefect.model.phase import FINAL, Phase
 from eb_prefect.model.session import OfferSet, Session
 from eb_prefect.model.steprun import PhaseChange, StepRun
-from eb_prefect.onlooking import Onlooker
+from eb_prefect.onlooking import Onlooker, Usual
 from eb_prefect.runs.here import Here
 from eb_prefect.runs.live import LiveRun, Watch, say
 from eb_prefect.settings import settings
@@ -94,7 +94,7 @@ class CancelledWithRun(Onlooker):
             if self._run.is_cancelled:
                 self.cancel()
 
-    def followed(self, broker: Broker, session: Session) -> None:
+    def followed(self, broker: Broker, session: Session, usual: Usual) -> None:  # noqa: ARG002 -- as in Onlooker
         """Keep which session it is; see `changed`."""
         self._know(broker, session)
         if self._run.is_cancelled:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prefect tasks that run a step and record it in its products, in one go."""
 
-import asyncio
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.steprun import StepRun
 from eb_prefect.model.value import Value
 from eb_prefect.runs.board import shown
+from eb_prefect.runs.cancelling import in_thread
 from eb_prefect.runs.report import ShownReport, report_of
 from eb_prefect.runs.within import many_within_flow_run, within_flow_run
 from eb_prefect.step import StepOptions, run_step, run_step_async
@@ -100,7 +100,7 @@ async def recorded_step_async(
     """Do what `recorded_step` does, in an async flow; a thread reads and writes the products."""
     options, page = _held(within_flow_run(name, options), keeping)
     run = await run_step_async(broker, request, name=name, options=options)
-    return outcome(run, await asyncio.to_thread(_recorded_and_told, run, keeping, page))
+    return outcome(run, await in_thread(_recorded_and_told, run, keeping, page))
 
 
 @step_task

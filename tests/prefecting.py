@@ -33,6 +33,10 @@ class KilledServer:
             )
         _await_answer(self._process, self.environment["PREFECT_API_URL"], log)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()

@@ -10,10 +10,11 @@ from prefect.events import Event, emit_event
 from eb_prefect.brokers.protocol import Broker
 from eb_prefect.model.phase import Phase
 from eb_prefect.model.session import Session
-from eb_prefect.model.steprun import PhaseChange
+from eb_prefect.model.steprun import PhaseChange, StepRun
 from eb_prefect.onlooking import Onlooker
 from eb_prefect.outputs import owner_of
 from eb_prefect.runs.here import Here
+from eb_prefect.runs.last_word import speak_at_end
 
 LABEL = "execution-broker"
 SESSION = f"{LABEL}.session"
@@ -39,8 +40,8 @@ class PhaseEvents(Onlooker):
 
     def changed(self, broker: Broker, session: Session, change: PhaseChange) -> None:
         """Emit the event of a phase."""
-        if not threading.main_thread().is_alive():
-            return  # the interpreter is ending, and Prefect can't start what sends events any more
+        if _is_ending():
+            return
         links = addresses(session) if change.phase in _GO_TO else []
         told = change.neutral()
         self._last = emit_event(
@@ -57,6 +58,17 @@ class PhaseEvents(Onlooker):
             payload={"seen": told["seen"], "after": told.get("after"), "links": links},
             follows=self._last,
         )
+
+    def ended(self, run: StepRun) -> None:  # noqa: ARG002 -- as in Onlooker
+        """Have what Prefect tells of the end come to a server that is away now."""
+        if self._last is not None and not _is_ending():
+            speak_at_end()
+
+
+def _is_ending() -> bool:
+    """Whether the interpreter ends, when Prefect can't start any more what sends events."""
+    # Python's own flag is set before Prefect stops sending; the main thread is told to be dead after that
+    return getattr(threading, "_SHUTTING_DOWN", False) or not threading.main_thread().is_alive()
 
 
 def addresses(session: Session) -> list[str]:

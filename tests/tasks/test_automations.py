@@ -15,11 +15,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from click.testing import CliRunner
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.events import emit_event
 from prefect.events.schemas.automations import AutomationCore
 
 from eb_prefect.automations import Healing, healing
+from eb_prefect.cli.automations import automations
 from tests.serving import in_force
 
 SERVED = Path(__file__).with_name("served.py")
@@ -29,10 +31,9 @@ SLOW = os.environ.get("EB_SLOW") == "1"
 EB = [sys.executable, "-c", "from provenance.cli.main import main; main()", "automations"]
 
 
-def eb(environment: dict[str, str], *words: str) -> Any:
-    done = subprocess.run(
-        [*EB, *words, "--json"], env=environment, capture_output=True, text=True, check=True
-    )
+def eb(*words: str) -> Any:
+    done = CliRunner().invoke(automations, [*words, "--json"], catch_exceptions=False)
+    assert done.exit_code == 0
     return json.loads(done.stdout)
 
 
@@ -63,10 +64,10 @@ def serving(folder: Path, environment: dict[str, str]) -> Iterator[int]:
 
 @pytest.fixture
 def installed(prefect_environment: dict[str, str]) -> Iterator[dict[str, str]]:
-    eb(prefect_environment, "install", "--retries", str(RETRIES), "--heartbeat", "30")
     with in_force(prefect_environment):
+        eb("install", "--retries", str(RETRIES), "--heartbeat", "30")
         yield {**prefect_environment, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
-    eb(prefect_environment, "remove")
+        eb("remove")
 
 
 def begun(name: str) -> str:
@@ -129,18 +130,17 @@ def test_a_run_that_died_with_all_that_served_it_goes_on(tmp_path: Path, install
     assert now(run) == ("Completed", 2)
 
 
-def test_install_makes_keeps_changes_and_remove_removes(prefect_environment: dict[str, str]) -> None:
+@pytest.mark.usefixtures("prefect_api")
+def test_install_makes_keeps_changes_and_remove_removes() -> None:
     names = ["eb-heal: crash runs without heartbeats", "eb-heal: retry crashed runs"]
-    assert eb(prefect_environment, "install") == dict.fromkeys(names, "made")
-    assert eb(prefect_environment, "install") == dict.fromkeys(names, "kept")
-    assert eb(prefect_environment, "install", "--retries", "5") == dict(
-        zip(names, ("kept", "changed"), strict=True)
-    )
-    listed = eb(prefect_environment, "list")
+    assert eb("install") == dict.fromkeys(names, "made")
+    assert eb("install") == dict.fromkeys(names, "kept")
+    assert eb("install", "--retries", "5") == dict(zip(names, ("kept", "changed"), strict=True))
+    listed = eb("list")
     assert sorted(listed) == names
     assert "5 times at most" in listed[names[1]]["description"]
-    assert eb(prefect_environment, "remove") == dict.fromkeys(names, "removed")
-    assert eb(prefect_environment, "list") == {}
+    assert eb("remove") == dict.fromkeys(names, "removed")
+    assert eb("list") == {}
 
 
 def test_a_server_that_is_not_there_is_said() -> None:
@@ -151,8 +151,7 @@ def test_a_server_that_is_not_there_is_said() -> None:
 
 
 def test_what_would_be_made_is_what_prefect_reads() -> None:
-    nowhere = {name: text for name, text in os.environ.items() if name != "PREFECT_API_URL"}
-    told = eb(nowhere, "install", "--print", "--tag", "ours")
+    told = eb("install", "--print", "--tag", "ours")
     assert [AutomationCore.model_validate(each).name for each in told] == [
         "ours: crash runs without heartbeats",
         "ours: retry crashed runs",

@@ -32,6 +32,7 @@ COMMANDS = {
     "lineage": ("provenance.cli.lineage:lineage", "Follow a product back to what it was made from."),
     "logs": ("provenance.cli.logs:logs", "Write what a session wrote."),
     "offers": ("provenance.cli.offers:offers", "Compare what brokers offer for a request."),
+    "release": ("provenance.cli.release:release", "End an interactive session and keep what it made."),
     "rerun": ("provenance.cli.rerun:rerun", "Run the step that made a product again."),
     "run": ("provenance.cli.run:run", "Run a request and record it in its products."),
     "serve": ("eb_prefect.cli.serve:serve_", "Serve a broker as an IVOA Execution Broker."),

@@ -25,7 +25,6 @@ from eb_prefect.model.parts import Connector
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import Session
 from eb_prefect.prefect_server import Server
-from eb_prefect.runs.events import addresses
 from eb_prefect.step import StepOptions
 from eb_prefect.tasks import step_async
 from eb_prefect.testing.scripted import ScriptedBroker
@@ -101,14 +100,6 @@ async def test_each_phase_is_one_event_with_what_it_is_of(prefect_api: str, opti
     assert roles["tag"] == "prefect.tag.m31"
     assert "t0" not in json.dumps(found)
     assert "me:pw" not in json.dumps(found)
-
-
-def test_what_a_program_writes_is_no_place_to_go_to() -> None:
-    kinds = ("https://x/docker-container-stdout", "urn:eb-prefect:connector/product", "stderr-get")
-    links = tuple(Connector(kind=kind, location="http://x/y") for kind in kinds)
-    other = Connector(kind="vnc", location="vnc://x"), Connector(kind="desktop", location="https://x/d#key")
-    session = Session(uuid="one", phase="RUNNING", connectors=(*links, *other))
-    assert addresses(session) == ["https://x/d"]
 
 
 @contextmanager

@@ -21,7 +21,7 @@ class StepEndedError(EBError):
     def __init__(self, run: StepRun) -> None:
         self.run = run
         session = run.session
-        said = "; ".join([f"step {run.name!r} {session.phase}", *_reasons(session)])
+        said = "; ".join([f"step {run.name!r} {session.phase}", *reasons(session)])
         super().__init__(f"{said} (session {session.uuid} of {run.broker.name})")
 
 
@@ -56,7 +56,8 @@ class StepsCancelledError(StepsEndedError):
     """Some were cancelled, and none failed."""
 
 
-def _reasons(session: Session) -> list[str]:
+def reasons(session: Session) -> list[str]:
+    """Return why a session ended without success, as far as its broker says so."""
     said = [message.text for message in session.messages if message.level in (None, "ERROR")]
     outcome = session.outcome
     if said or outcome is None:

@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from eb_prefect.brokers.protocol import Broker
 from eb_prefect.gate import Gate
@@ -19,6 +19,7 @@ from eb_prefect.watching.poller import Poller
 
 Choose = Callable[[tuple[Session, ...]], Session]
 Finish = Callable[[Broker, StepRun], StepRun]
+Then = Literal["cancel", "leave"]
 
 
 def as_it_is(broker: Broker, run: StepRun) -> StepRun:  # noqa: ARG001 -- the signature of `Finish`
@@ -37,7 +38,9 @@ class StepOptions(NamedTuple):
     key or without, once a caller was given it. ``timeout`` is how long to
     watch: the session itself goes on after it. ``pace`` is the broker's own
     unless it is given. ``finish`` is the last thing that is done: if it
-    raises, the same call does that again and not the session. ``gate`` is
+    raises, the same call does that again and not the session. ``on_cancel``
+    and ``on_crash`` say what becomes of the session when the flow run is
+    cancelled or crashes; the settings do where they are None. ``gate`` is
     where the steps of one call meet before they accept, see `eb_prefect.gate`.
     """
 
@@ -51,6 +54,8 @@ class StepOptions(NamedTuple):
     timeout: timedelta | None = None
     pace: Pace | None = None
     poller: Poller | None = None
+    on_cancel: Then | None = None
+    on_crash: Then | None = None
     gate: Gate | None = None
 
 

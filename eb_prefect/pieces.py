@@ -287,7 +287,10 @@ def _follow(step: Asked, owner: Broker, session: Session, entry: Entry) -> Gener
 
     options = step.options
     like = likeness(owner.identity, entry.handle.call.name, step.request.executable)
-    watch = partial((options.poller or default_poller()).watch, like=like, pace=options.pace)
+    poller = options.poller or default_poller()
+    for onlooker in options.onlookers:
+        onlooker.followed(owner, session, partial(poller.usual, like))
+    watch = partial(poller.watch, like=like, pace=options.pace)
     last = entry.changes[-1] if entry.changes else None
     return follow(owner, session, watch=watch, seen=seen, last=last)
 

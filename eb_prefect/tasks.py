@@ -23,10 +23,12 @@ from eb_prefect.ending import (
     StepsCancelledError,
     StepsFailedError,
 )
+from eb_prefect.errors import EBError
 from eb_prefect.model.phase import Phase
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.steprun import StepRun
 from eb_prefect.runs.board import shown
+from eb_prefect.runs.cancelling import cancellable
 from eb_prefect.runs.within import many_within_flow_run, within_flow_run
 from eb_prefect.step import StepOptions, run_step, run_step_async
 from eb_prefect.steps import Made, Many, made, run_steps, run_steps_async
@@ -65,9 +67,10 @@ def step_task(function: Callable[P, R]) -> Task[P, R]:
     """Make a function with an argument ``name`` a task that is named by it.
 
     Prefect's caches are off: what finds a session again is the journal, and
-    a cached step would have no session.
+    a cached step would have no session. A cancelled flow run cancels the
+    sessions of such tasks.
     """
-    return StepTask(function, task_run_name="{name}", cache_policy=NO_CACHE)
+    return StepTask(cancellable(function), task_run_name="{name}", cache_policy=NO_CACHE)
 
 
 @step_task
@@ -206,7 +209,7 @@ def _cancelled(error: StepCancelledError | StepsCancelledError) -> Any:
 def _had(found: Any) -> Any:
     if isinstance(found, State):
         held: Any = found.data
-        raise held if isinstance(held, StepCancelledError | StepsCancelledError) else held.result
+        raise held if isinstance(held, EBError) else held.result
     return found
 
 

@@ -17,12 +17,16 @@ from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.steprun import StepRun
 from eb_prefect.model.value import Value
 from eb_prefect.runs.board import shown
+from eb_prefect.runs.report import ShownReport, report_of
 from eb_prefect.runs.within import many_within_flow_run, within_flow_run
 from eb_prefect.step import StepOptions, run_step, run_step_async
 from eb_prefect.steps import Many, run_steps, run_steps_async
 from eb_prefect.tasks import Failures, ended_badly, outcome, outcome_of_many, step_task
 from provenance.capture import Captured, capture, fetching_into
+from provenance.errors import ProvenanceError
+from provenance.flowruns import show_lineage
 from provenance.parts import Link
+from provenance.reporting import more, unrecorded
 from provenance.store import Store, default_store
 
 
@@ -79,9 +83,9 @@ def recorded_step(
         The step ended and could not be recorded; a retry records it without
         running it again.
     """
-    options = fetching_into(within_flow_run(name, options), keeping.into)
+    options, page = _held(within_flow_run(name, options), keeping)
     run = run_step(broker, request, name=name, options=options)
-    return outcome(run, _recorded_and_told(run, keeping))
+    return outcome(run, _recorded_and_told(run, keeping, page))
 
 
 @step_task
@@ -94,9 +98,9 @@ async def recorded_step_async(
     options: StepOptions = _DEFAULT,
 ) -> Recorded:
     """Do what `recorded_step` does, in an async flow; a thread reads and writes the products."""
-    options = fetching_into(within_flow_run(name, options), keeping.into)
+    options, page = _held(within_flow_run(name, options), keeping)
     run = await run_step_async(broker, request, name=name, options=options)
-    return outcome(run, await asyncio.to_thread(_recorded_and_told, run, keeping))
+    return outcome(run, await asyncio.to_thread(_recorded_and_told, run, keeping, page))
 
 
 @step_task
@@ -158,8 +162,26 @@ def _folder(name: str) -> str:
     return f"%2E{plain[1:]}" if plain.startswith(".") else plain
 
 
-def _recorded(run: StepRun, keeping: Keeping) -> Recorded:
-    captured = capture(run, keeping.store or default_store(), based_on=keeping.based_on, into=keeping.into)
+def _held(options: StepOptions, keeping: Keeping) -> tuple[StepOptions, ShownReport | None]:
+    """Return the options, and the report of the step, which waits for the record."""
+    page = report_of(options)
+    if page:
+        page.hold()
+    return fetching_into(options, keeping.into), page
+
+
+def _recorded(run: StepRun, keeping: Keeping, page: ShownReport | None = None) -> Recorded:
+    try:
+        captured = capture(
+            run, keeping.store or default_store(), based_on=keeping.based_on, into=keeping.into
+        )
+    except ProvenanceError as reason:
+        if page:
+            page.show(run, partial(unrecorded, str(reason)))
+        raise
+    if page:
+        page.show(run, partial(more, captured))
+        show_lineage(page.at, captured.record)
     if captured.unsigned and TaskRunContext.get() is not None:
         get_run_logger().warning("%s: %s", run.name, captured.unsigned)
     record = captured.record
@@ -172,8 +194,8 @@ def _recorded(run: StepRun, keeping: Keeping) -> Recorded:
     )
 
 
-def _recorded_and_told(run: StepRun, keeping: Keeping) -> Recorded:
-    found = _recorded(run, keeping)
+def _recorded_and_told(run: StepRun, keeping: Keeping, page: ShownReport | None) -> Recorded:
+    found = _recorded(run, keeping, page)
     if TaskRunContext.get() is not None:
         products = ", ".join(found.products.values()) or "none"
         get_run_logger().info("%s: recorded as %s, products: %s", run.name, found.record, products)

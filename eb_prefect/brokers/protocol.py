@@ -171,6 +171,39 @@ class Rejecting(Protocol):
 
 
 @runtime_checkable
+class Releasing(Protocol):
+    """A broker whose interactive sessions can be brought to their proper end."""
+
+    def release(self, session: str) -> Session:
+        """Say that an interactive session is not needed any more, and return it as it is now.
+
+        It ends as if its time were over: COMPLETED, with what it made. A
+        session that is not interactive stays as it is, and so does any other
+        at a broker that does not take it; the caller reads the phase.
+
+        Raises what `Broker.cancel` raises.
+        """
+        ...
+
+
+@runtime_checkable
+class Opening(Protocol):
+    """A broker that keeps to itself how a person gets into an interactive session, until it is asked."""
+
+    def way_in(self, session: str) -> str:
+        """Return an address that lets in whoever has it: for the session's owner, and never to be kept.
+
+        Raises
+        ------
+        OutputGoneError
+            The session is not AVAILABLE, or nothing that a person could enter.
+
+        Besides, what `Broker.session` raises.
+        """
+        ...
+
+
+@runtime_checkable
 class Remote(Protocol):
     """A broker whose streams and products are not files of this machine."""
 
@@ -183,6 +216,18 @@ class Remote(Protocol):
             There is nothing at the location (any more).
         BrokerUnavailableError
             It broke off; read it again from the start.
+        """
+        ...
+
+
+@runtime_checkable
+class Resuming(Protocol):
+    """A broker whose streams and products can be read from anywhere within, see `Remote`."""
+
+    def read_from(self, location: str, offset: int) -> Iterator[bytes]:
+        """Yield what follows the first ``offset`` bytes, as far as there is any now.
+
+        Raises what `Remote.read` raises.
         """
         ...
 

@@ -113,6 +113,14 @@ class Seat(Onlooker):
         }
 
 
+Others = Callable[[Here], Sequence[Onlooker]]
+
+
+def nobody_else(at: Here) -> Sequence[Onlooker]:  # noqa: ARG001 -- the signature of `Others`
+    """Let nobody look on but the board."""
+    return ()
+
+
 class Board:
     """Shows how many steps of a task run have ended, and each of them in one table.
 
@@ -120,7 +128,7 @@ class Board:
     most, and at the end.
     """
 
-    def __init__(self, at: Here, count: int, others: Sequence[Callable[[Here], Onlooker]] = ()) -> None:
+    def __init__(self, at: Here, count: int, others: Others = nobody_else) -> None:
         self._at = at
         self._others = others
         self._count = count
@@ -144,7 +152,7 @@ class Board:
         """Return who looks on at a step."""
         seat = Seat(self, name)
         self._seats.append(seat)
-        return (*(made(self._at._replace(name=name)) for made in self._others), seat)
+        return (*self._others(self._at._replace(name=name)), seat)
 
     def noted(self, before: str, phase: str) -> None:
         """Count a step in another phase."""

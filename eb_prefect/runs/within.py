@@ -5,15 +5,26 @@ from collections.abc import Callable, Iterable
 
 from eb_prefect.onlooking import Onlooker
 from eb_prefect.runs.board import Board
+from eb_prefect.runs.cancelling import cancelled_with_run
 from eb_prefect.runs.claims import claim
+from eb_prefect.runs.entrances import ShownEntrance
+from eb_prefect.runs.events import PhaseEvents
 from eb_prefect.runs.here import Here, here
+from eb_prefect.runs.offers import ShownOffers
+from eb_prefect.runs.output import Output
 from eb_prefect.runs.phases import ShownPhases
+from eb_prefect.runs.report import ShownReport
 from eb_prefect.step import StepOptions
 
 # who looks on in every run, in this order
-_ONLOOKERS: tuple[Callable[[Here], Onlooker], ...] = (ShownPhases,)
-# who looks on at each of many steps that one task run has
-_AT_EACH: tuple[Callable[[Here], Onlooker], ...] = ()
+_ONLOOKERS: tuple[Callable[[Here], Onlooker], ...] = (
+    Output,
+    ShownPhases,
+    PhaseEvents,
+    ShownOffers,
+    ShownReport,
+    ShownEntrance,
+)
 _DEFAULT = StepOptions()
 
 
@@ -32,7 +43,8 @@ def within_flow_run(name: str, options: StepOptions) -> StepOptions:
     if at is None:
         return options
     options = _belonging(at, options)
-    return options._replace(onlookers=(*(made(at) for made in _ONLOOKERS), *options.onlookers))
+    ours = (*(made(at) for made in _ONLOOKERS), *cancelled_with_run(at, options))
+    return options._replace(onlookers=(*ours, *options.onlookers))
 
 
 def many_within_flow_run(
@@ -54,7 +66,8 @@ def many_within_flow_run(
     options = _belonging(at, options)
     for each in names:
         claim(at._replace(name=each))
-    return options, Board(at, len(names), _AT_EACH)
+    # who looks on at each of many steps that one task run has
+    return options, Board(at, len(names), lambda one: (PhaseEvents(one), *cancelled_with_run(one, options)))
 
 
 def _belonging(at: Here, options: StepOptions) -> StepOptions:

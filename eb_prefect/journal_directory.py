@@ -123,6 +123,10 @@ class DirectoryJournal:
             told = told_by(whole_lines(file)) if is_held else None
             yield self._taken(path, file, told, handle.call) if told is not None else None
 
+    def belongs(self, run: str, handle: Handle) -> None:
+        """Tell the session among those of a flow run."""
+        self._list(run, self._name(handle))
+
     def told(self, handle: Handle) -> Told | None:
         """Return what is known here of a session, None if nothing is."""
         return read(self.directory / self._name(handle))
@@ -154,7 +158,7 @@ class DirectoryJournal:
         entry = self._entry(path, file, told)
         entry.belong(self._own())
         if call.run is not None and call.run != told.handle.call.run:
-            self._list(call.run, self._name(told.handle))
+            self.belongs(call.run, told.handle)
         return entry
 
     def _entry(self, path: Path, file: TextIO, told: Told) -> FileEntry:

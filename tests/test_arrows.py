@@ -95,6 +95,7 @@ DOORS = {
         "eb_prefect.blocks",
         "eb_prefect.brokers",
         "eb_prefect.prefect_server",
+        "eb_prefect.runs.notes",
         "eb_prefect.worker.cancelling",
     ),
     "starlette": ("eb_prefect.server",),

@@ -5,14 +5,16 @@ import threading
 from uuid import UUID
 
 from eb_prefect.errors import DuplicateStepError
-from eb_prefect.runs.here import Here
+from eb_prefect.runs.here import Here, Part
 
-_claims: dict[tuple[UUID, int], dict[str, UUID]] = {}
+_claims: dict[tuple[UUID, int], dict[str, dict[Part, UUID]]] = {}
 _claiming = threading.Lock()
 
 
 def claim(at: Here) -> None:
     """Hold the name for a task run; retries of a task or of its flow run may have it again.
+
+    A step that is in tasks of its own parts has one of each part.
 
     Raises
     ------
@@ -22,9 +24,15 @@ def claim(at: Here) -> None:
     if at.attempt is None:
         return
     with _claiming:
-        holder = _claims.setdefault(at.attempt, {}).setdefault(at.name, at.task_run.id)
-    if holder != at.task_run.id:
-        raise DuplicateStepError(at.name)
+        holders = _claims.setdefault(at.attempt, {}).setdefault(at.name, {})
+        if not any(_excludes(at, part, holder) for part, holder in holders.items()):
+            holders[at.part] = at.task_run.id
+            return
+    raise DuplicateStepError(at.name)
+
+
+def _excludes(at: Here, part: Part, holder: UUID) -> bool:
+    return holder != at.task_run.id and (part == at.part or "step" in (part, at.part))
 
 
 def place(at: Here) -> int:

@@ -41,7 +41,8 @@ class ShownPhases(Onlooker):
     def changed(self, broker: Broker, session: Session, change: PhaseChange) -> None:
         """Show a phase."""
         task_run = self._at.task_run
-        task_run.name = f"{self._at.name}{_where(broker, session)}: {change.phase}"
+        title = f"accept {self._at.name}" if self._at.part == "accept" else self._at.name
+        task_run.name = f"{title}{_where(broker, session)}: {change.phase}"
         if change.phase in FINAL:
             _shown.drop(task_run.id)  # the engine itself tells the end, with the same name
         else:

@@ -138,7 +138,8 @@ class Crew:
 
     def _advance(self, running: Running[Any]) -> None:
         step = running.step
-        turn = partial(next, step) if running.reason is None else partial(step.throw, running.reason)
+        reason, running.reason = running.reason, None
+        turn = partial(next, step) if reason is None else partial(step.throw, reason)
         try:
             wait = running.context.run(turn)
         except StopIteration as end:

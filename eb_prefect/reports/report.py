@@ -178,9 +178,9 @@ def _executable(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _product(one: Product) -> list[str]:
-    digest = f"{one.checksum.type}:{one.checksum.value}" if one.checksum and one.checksum.value else ""
+    digest = f"{words(one.checksum.type or '')} {code(one.checksum.value or '')}" if one.checksum else ""
     where = link(one.location, one.name) if public_url(one.location) else words(one.name)
-    return [where, "" if one.size is None else size_text(one.size), code(digest, 200)]
+    return [where, "" if one.size is None else size_text(one.size), digest]
 
 
 def _commands(run: StepRun) -> Iterator[str]:

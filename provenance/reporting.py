@@ -66,7 +66,7 @@ def _inputs(inputs: Sequence[Input]) -> str:
     rows = [
         [
             words(one.name),
-            words(size_text(one.size)),
+            "" if one.size is None else size_text(one.size),
             code(short_digest(one.file)) if one.file else "",
             code(f"{short_digest(one.made_by.record)} {one.made_by.product}") if one.made_by else "",
         ]

@@ -69,6 +69,11 @@ def _parts(run: StepRun, more: More) -> Iterator[str]:
     yield _where(run)
     yield _used(run)
     yield _section("Phases", ("phase", "seen (UTC)", "or earlier by", "lasted"), _phases(phases))
+    yield (
+        "A bar is pale where the next phase may have come already."
+        if any(one.doubt for one in phases)
+        else ""
+    )
     yield _section("What ran", ("what", ""), _what(run))
     yield _section("Products", ("product", "size", "digest"), [_product(one) for one in run.session.products])
     yield from more.sections

@@ -30,8 +30,9 @@ from eb_prefect.errors import NotAnsweredError
 from eb_prefect.lines import harmless
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import OfferSet
+from eb_prefect.pieces import asked
 from eb_prefect.runs.asking import Asker, Form, Question, asker
-from eb_prefect.step import StepOptions, call_of, default_journal
+from eb_prefect.step import StepOptions, default_journal
 
 AGAIN = "None of these: ask the brokers again"
 _LOOK = 1.0
@@ -160,7 +161,7 @@ class _Step:
             ours = ours._replace(scope=f"flow {at.flow}")
         journal = ours.journal or default_journal()
         for place in self.places:
-            with journal.take(call_of(place.broker, self.request, self.name, ours)) as entry:
+            with journal.take(asked(place.broker, self.request, self.name, ours).call) as entry:
                 if entry is not None:
                     return self._again(place, entry.handle.offers, entry.handle.session)
         return None

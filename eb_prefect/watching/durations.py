@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple, TypeVar
 
-from eb_prefect.model.executable import DockerContainer, Executable, JupyterNotebook, Program
+from eb_prefect.model.executable import DockerContainer, Executable, JupyterNotebook, JupyterServer, Program
 from eb_prefect.model.phase import Phase
 from eb_prefect.model.steprun import BrokerIdentity
 from eb_prefect.pace import Pace
@@ -64,7 +64,7 @@ def _what(executable: Executable | None) -> Iterator[str]:
             yield from executable.command[:2]
         case Program():
             yield from executable.command[:2]
-        case JupyterNotebook():
+        case JupyterNotebook() | JupyterServer():
             yield executable.location or ""
         case _:
             pass  # its kind is all that is known

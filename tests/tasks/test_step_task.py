@@ -16,7 +16,7 @@ from prefect.runtime import flow_run
 
 from eb_prefect.ending import StepCancelledError, StepFailedError
 from eb_prefect.errors import DuplicateStepError
-from eb_prefect.journal import Journal
+from eb_prefect.journal_directory import DirectoryJournal
 from eb_prefect.model.executable import Program
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.step import StepOptions
@@ -35,7 +35,7 @@ def ending(phase: str) -> ScriptedBroker:
 
 @pytest.fixture
 def options(tmp_path: Path) -> StepOptions:
-    return StepOptions(journal=Journal(tmp_path))
+    return StepOptions(journal=DirectoryJournal(tmp_path))
 
 
 async def task_runs(of: str) -> list[Any]:

@@ -149,6 +149,32 @@ class HTTPBroker:
         """
         return self._sessions.end(session, Phase.REJECTED)
 
+    def release(self, session: str) -> Session:
+        """Say that an interactive session is not needed any more, and return it as it is then.
+
+        The standard has no word for it: our own servers take RELEASING for
+        one, and at others the session stays as it is.
+
+        Raises what `cancel` raises.
+        """
+        return self._sessions.end(session, Phase.RELEASING)
+
+    def way_in(self, session: str) -> str:
+        """Return the address with which our own servers let the owner into an interactive session.
+
+        Others tell all that they tell in its connectors.
+
+        Raises
+        ------
+        OutputGoneError
+            The session lets nobody in now, or the server tells no more than its connectors.
+        BrokerUnavailableError
+            No answer; ask again.
+        AccessDeniedError
+            It is another user's, or the broker wants other credentials.
+        """
+        return self._sessions.way_in(session)
+
     def session(self, session: str) -> Session:
         """Return the session as it is now.
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """That an interactive session is up: in the log of its task run, and as a link in the Prefect UI."""
 
+import asyncio
+
 from prefect import get_run_logger
-from prefect.artifacts import create_link_artifact
+from prefect.artifacts import acreate_link_artifact
 
 from eb_prefect.aside import Aside
 from eb_prefect.brokers.protocol import Broker
@@ -25,14 +27,12 @@ class ShownEntrance(Entering):
     def _show(self, _: Broker, session: Session) -> None:
         name, where = self._at.name, public(entrances(session)[0].location or "")
         self._logger.info("%s: it is up at %s; %s", name, where, _how(session))
-        _aside.put(
-            lambda: create_link_artifact(
-                where,
-                name,
-                key=f"eb-link-{session.uuid.lower()}",
-                description=f"{name} is up; {_how(session)}",
-            )
-        )
+        _aside.put(lambda: asyncio.run(_link(session, name, where)))
+
+
+async def _link(session: Session, name: str, where: str) -> None:
+    key, said = f"eb-link-{session.uuid.lower()}", f"{name} is up; {_how(session)}"
+    await acreate_link_artifact(where, name, key=key, description=said)
 
 
 def _how(session: Session) -> str:

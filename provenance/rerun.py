@@ -10,6 +10,7 @@ from eb_prefect.edit import patch_of, patched
 from eb_prefect.model.executable import DockerContainer, Executable, JupyterNotebook, JupyterServer
 from eb_prefect.model.parts import Checksum
 from eb_prefect.model.request import ExecutionRequest
+from eb_prefect.redact import REDACTED
 from provenance.canonical import canonical, ni
 from provenance.derive import derived
 from provenance.diff import Difference, differences, flat
@@ -17,7 +18,6 @@ from provenance.errors import CanNotRerunError
 from provenance.parts import Link, Verb, sha256_name
 from provenance.places import local
 from provenance.record import StepRecord
-from provenance.redact import REDACTED
 from provenance.wholes import whole
 
 _NO_DIGEST = frozenset(("", "0000", None))

@@ -25,3 +25,11 @@ def claim(at: Here) -> None:
         holder = _claims.setdefault(at.attempt, {}).setdefault(at.name, at.task_run.id)
     if holder != at.task_run.id:
         raise DuplicateStepError(at.name)
+
+
+def place(at: Here) -> int:
+    """Return how many steps of the flow run came before this one, 0 outside of a flow run."""
+    if at.attempt is None:
+        return 0
+    with _claiming:
+        return [*_claims.get(at.attempt, {at.name: None})].index(at.name)

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple, TypeVar
 
 from eb_prefect.model.executable import DockerContainer, Executable, JupyterNotebook, JupyterServer, Program
@@ -111,6 +112,12 @@ class Durations:
             made = Forecast(lengths.latest, price)
             lengths.forecasts[price] = (lengths.seen, made)
             return made
+
+    def usual(self, like: str, phase: str) -> float | None:
+        """Return the median of the lengths of a phase that were seen last, None if none was."""
+        with self._lock:
+            lengths = self._of(like).get(phase)
+            return median(lengths.latest) if lengths is not None and lengths.latest else None
 
     def _guessed(self, price: float, guess: float | None) -> Forecast:
         found = self._guesses.pop((price, guess), None) or Forecast((), price, guess)

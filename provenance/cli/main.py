@@ -21,6 +21,7 @@ from provenance.errors import ProvenanceError
 from provenance.plain import plain
 
 COMMANDS = {
+    "automations": ("eb_prefect.cli.automations:automations", "Have a Prefect server heal runs that died."),
     "cancel": ("provenance.cli.cancel:cancel", "End a session."),
     "check": ("eb_prefect.cli.check:check", "Tell what a document is and every fault in it."),
     "convert": ("eb_prefect.cli.convert:convert", "Write a document in another dialect."),

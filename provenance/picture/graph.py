@@ -2,7 +2,7 @@
 """Steps, what they worked on and what they made, as nodes and edges to draw."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -99,6 +99,17 @@ def graph_of(record: StepRecord, *, this: str | None = None, source: Source | No
     for one in asked.records.values():
         drawing.add(one)
     note = f"and {asked.left_out} earlier steps that are not shown" if asked.left_out else ""
+    return Graph(drawing.nodes, tuple(dict.fromkeys(drawing.edges)), note)
+
+
+def graph_of_records(records: Iterable[StepRecord], note: str = "") -> Graph:
+    """Return the steps of these records and their data; other steps are only named."""
+    known = {record.digest: record for record in records}
+    made = ((one.digest, data) for one in known.values() for data in one.inputs)
+    makers = {(digest, data.name): data.made_by for digest, data in made if data.made_by}
+    drawing = _Drawing(Asked(known, makers, {}), ("", None))
+    for one in known.values():
+        drawing.add(one)
     return Graph(drawing.nodes, tuple(dict.fromkeys(drawing.edges)), note)
 
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import asyncio
 import os
 import subprocess
 import sys
@@ -11,11 +12,14 @@ from eb_prefect.brokers.embedded.broker import EmbeddedBroker
 from eb_prefect.check import faults
 from eb_prefect.edit import patch_of, patched
 from eb_prefect.model.executable import Program
+from eb_prefect.person import AGAIN
 from eb_prefect.step import run_step
 from eb_prefect.testing.contract import wait_until
 from eb_prefect.wire.document import read_request
 from tests.brokers.embedded.lab import wait_up
+from tests.serving import in_force
 from tests.slurm import Slurm
+from tests.tasks.answering import answer
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BRIGHTEST = "Sirius,-1.46\nCanopus,-0.74\nVega,0.03\n"
@@ -127,3 +131,19 @@ def test_many_steps_on_a_cluster_that_the_configuration_names(
     assert (len(made), Path(made[2]).read_text()) == (30, BRIGHTEST)
     scripts = [path for path in (home / "slurm" / "submissions").iterdir() if path.suffix != ".log"]
     assert len(scripts) <= 10
+
+
+def test_a_person_chooses_where_a_step_runs(tmp_path: Path, prefect_environment: dict[str, str]) -> None:
+    environment = {**prefect_environment, "EB_HOME": str(tmp_path / "home")}
+    command = [sys.executable, str(EXAMPLES / "person_chooses.py"), str(tmp_path)]
+    flows = {"state": {"type": {"any_": ["PAUSED"]}}}
+    with subprocess.Popen(
+        command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
+    ) as ours:
+        with in_force(prefect_environment):
+            form, _ = asyncio.run(answer(flows, "south offer 1"))
+        said, _ = ours.communicate(timeout=120)
+    assert form["choices"] == ["1: north offer 1", "2: south offer 1", AGAIN]
+    assert Path(said.strip()).read_text().splitlines()[0] == "Sirius,-1.46"
+    assert list(tmp_path.glob("broker-south/sessions/*/stdout"))
+    assert not list(tmp_path.glob("broker-north/sessions/*/stdout"))

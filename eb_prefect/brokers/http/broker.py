@@ -253,7 +253,18 @@ class HTTPBroker:
         AccessDeniedError
             It wants other credentials.
         """
-        return read(self._connection, location, lambda session: self._speech.spoken().session(session))
+        return self.read_from(location, 0)
+
+    def read_from(self, location: str, offset: int) -> Iterator[bytes]:
+        """Yield what follows the first ``offset`` bytes, as far as there is any now.
+
+        Of a server that can't begin there all is read again. Raises what `read` raises.
+        """
+
+        def own(session: str) -> str:
+            return self._speech.spoken().session(session)
+
+        return read(self._connection, location, own, offset)
 
     def close(self) -> None:
         """End all connections; verbs that are called later open new ones."""

@@ -10,7 +10,6 @@ from prefect.settings import PREFECT_API_URL
 from pydantic import ConfigDict, HttpUrl, ValidationError
 
 from eb_prefect.brokers.configuration import BLOCKS, BrokerEntry, BrokerFields, faults_in
-from eb_prefect.brokers.making import made
 from eb_prefect.brokers.protocol import Broker
 from eb_prefect.errors import BrokerUnavailableError, Fault, InvalidConfigurationError, UnknownBrokerError
 
@@ -47,6 +46,8 @@ class ExecutionBroker(Block, BrokerFields):
         InvalidConfigurationError
             What was changed does not fit together, or a secret is not where it should be.
         """
+        from eb_prefect.brokers.making import made  # noqa: PLC0415 -- all kinds; every Prefect server and worker imports blocks
+
         name = self._block_document_name
         return made(f"{BLOCKS}/{name}" if name else self.kind, self.entry())
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The form of a work pool: what a person says of where and how its flow runs run."""
 
+from typing import Any
+
 from prefect.workers.base import BaseVariables
 from pydantic import Field
 
@@ -12,9 +14,6 @@ MINUTE = 60
 class ExecutionBrokerVariables(BaseVariables):
     """Each field is one of the form; a deployment's job variables change them one by one."""
 
-    name: str | None = Field(
-        default=None, title="Name", description="The name of the session; that of the flow run without it."
-    )
     broker: str = Field(
         default="embedded",
         title="Broker",
@@ -67,6 +66,9 @@ class ExecutionBrokerVariables(BaseVariables):
         description="Files and directories that the flow reads, each as LOCATION:PATH, such as "
         "/archive/m31:/data or https://example.org/m31.fits:/data/m31.fits. A container sees no others.",
     )
+    name: str | None = Field(
+        default=None, title="Name", description="The name of the session; that of the flow run without it."
+    )
     labels: dict[str, str] = Field(
         default_factory=dict, title="Labels", description="Labels of the container."
     )
@@ -83,3 +85,21 @@ class ExecutionBrokerVariables(BaseVariables):
         description="Whether a broker on another machine is given the key and password of this server, in "
         "its request, where those who run it can read them.",
     )
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+        """Return the form in the order of this class, where what may be left out is an empty field.
+
+        Prefect's pages show an optional field as a choice between a type and
+        ``None``, and those of its base class first.
+        """
+        form: dict[str, Any] = super().model_json_schema(*args, **options)
+        form["properties"] = {name: _plain(form["properties"][name]) for name in cls.__annotations__}
+        return form
+
+
+def _plain(field: dict[str, Any]) -> dict[str, Any]:
+    if "anyOf" not in field:
+        return field
+    given: dict[str, Any] = next(each for each in field["anyOf"] if each.get("type") != "null")
+    return given | {key: value for key, value in field.items() if key not in {"anyOf", "default"}}

@@ -34,9 +34,9 @@ class ExecutionBrokerVariables(BaseVariables):
     image: str | None = Field(
         default=None,
         title="Container image",
-        description="The image that flow runs run in, with Python and Prefect in it; a process of the "
-        "broker's machine without one.",
-        examples=["docker.io/prefecthq/prefect:3-latest"],
+        description="The image that flow runs run in, with Python and Prefect in it, as NAME@sha256:DIGEST; "
+        "a process of the broker's machine without one.",
+        examples=["docker.io/prefecthq/prefect:3-latest@sha256:0123..."],
     )
     command: str | None = Field(
         default=None,
@@ -94,6 +94,8 @@ class ExecutionBrokerVariables(BaseVariables):
         ``None``, and those of its base class first.
         """
         form: dict[str, Any] = super().model_json_schema(*args, **options)
+        # else a reference to a block, which the server lets be that or the block's content, would be both
+        form["definitions"][ExecutionBroker.__name__]["required"] = ["kind"]
         form["properties"] = {name: _plain(form["properties"][name]) for name in cls.__annotations__}
         return form
 

@@ -5,11 +5,12 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable
+from os import environ
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from prefect import flow
+from prefect import Flow, flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun
@@ -18,7 +19,7 @@ from prefect.states import Scheduled
 from eb_prefect.worker.worker import ExecutionBrokerWorker
 
 TELLING = Path(__file__).with_name("telling.py")
-LIMIT = 100.0
+LIMIT = 240.0
 
 
 @flow
@@ -74,3 +75,21 @@ async def pool(client: PrefectClient, counts: Path) -> Pool:
         await client.create_flow(told), name=name, work_pool_name=name, path="/", entrypoint="none.py:told"
     )
     return Pool(client, name, deployment, counts)
+
+
+async def deployed(
+    pool: Pool, function: Flow[Any, Any], parameters: dict[str, Any], **variables: Any
+) -> UUID:
+    """Schedule a run of a flow of the tests, as what clones its code would leave it."""
+    module = function.fn.__module__.rpartition(".")[2]
+    made = await pool.client.create_deployment(
+        await pool.client.create_flow(function),
+        name=pool.name,
+        work_pool_name=pool.name,
+        path=str(TELLING.parents[2]),
+        entrypoint=f"tests/worker/{module}.py:{function.fn.__name__}",
+        job_variables={"env": {"PYTHONPATH": environ["PYTHONPATH"]}, **variables},
+        enforce_parameter_schema=False,
+    )
+    run = await pool.client.create_flow_run_from_deployment(made, parameters=parameters, state=Scheduled())
+    return run.id

@@ -16,6 +16,8 @@ from eb_prefect.worker.configuration import ExecutionBrokerJobConfiguration
 from eb_prefect.worker.worker import ExecutionBrokerWorker
 from tests.worker.pools import Pool
 
+pytestmark = pytest.mark.timeout(300)
+
 
 @asynccontextmanager
 async def working(pool: Pool, name: str = "ours") -> AsyncIterator[ExecutionBrokerWorker]:

@@ -12,6 +12,9 @@ from eb_prefect.journal import Handle
 from eb_prefect.model.phase import AnyPhase
 from eb_prefect.model.steprun import PhaseChange
 
+_BUFFER = 512
+"""Bytes that an open file holds: thousands of steps have one each."""
+
 
 class Told(NamedTuple):
     """What the file of a step says."""
@@ -72,10 +75,10 @@ class FileEntry:
 def opened(path: Path, mode: str) -> TextIO:
     """Open a file, and make its directory if that is missing."""
     try:
-        return path.open(mode)  # type: ignore[return-value]  # modes of text
+        return path.open(mode, _BUFFER)  # type: ignore[return-value]  # modes of text
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open(mode)  # type: ignore[return-value]  # the same
+        return path.open(mode, _BUFFER)  # type: ignore[return-value]  # the same
 
 
 def is_still(path: Path, file: TextIO) -> bool:

@@ -275,7 +275,7 @@ def _answered(question: Question, shown: _Shown, step: _Step) -> Generator[float
         return answer
     if state[0] not in ("PAUSED", "RUNNING"):
         raise NotAnsweredError(step.name, f"the flow run is {state[1]}")
-    if step.asking.policy is None or limit is None:
+    if step.asking.policy is None:
         over = f"not within {limit}" if state[0] == "PAUSED" else "the flow run was resumed without an answer"
         raise NotAnsweredError(step.name, over)
     best = next(iter(shown.offers))

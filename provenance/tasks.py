@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prefect tasks that run a step and record it in its products, in one go or apart."""
 
-import asyncio
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.steprun import StepRun
 from eb_prefect.model.value import Value
 from eb_prefect.runs.board import shown
+from eb_prefect.runs.cancelling import in_thread
 from eb_prefect.runs.report import ShownReport, report_of
 from eb_prefect.runs.within import many_within_flow_run, within_flow_run
 from eb_prefect.step import StepOptions, run_step, run_step_async
@@ -126,7 +126,7 @@ def record_step(broker: Broker, run: StepRun, *, keeping: Keeping = _HERE) -> Re
 @task(task_run_name="record {run.name}", cache_policy=NO_CACHE)
 async def record_step_async(broker: Broker, run: StepRun, *, keeping: Keeping = _HERE) -> Recorded:
     """Do what `record_step` does, in an async flow."""
-    return await asyncio.to_thread(record_step.fn, broker, run, keeping=keeping)
+    return await in_thread(partial(record_step.fn, broker, run, keeping=keeping))
 
 
 @step_task

@@ -110,6 +110,7 @@ DOORS = {
         "eb_prefect.automations",
         "eb_prefect.blocks",
         "eb_prefect.collection",
+        "eb_prefect.hooks",
         "eb_prefect.part_tasks",
         "eb_prefect.prefect_server",
         "eb_prefect.runs",

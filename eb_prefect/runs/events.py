@@ -6,11 +6,12 @@ import threading
 from prefect.events import Event, emit_event
 
 from eb_prefect.brokers.protocol import Broker
-from eb_prefect.entering import entrances, public
+from eb_prefect.entering import entrances
 from eb_prefect.model.session import Session
 from eb_prefect.model.steprun import PhaseChange
 from eb_prefect.onlooking import Onlooker
 from eb_prefect.outputs import owner_of
+from eb_prefect.reports.markdown import public_url
 from eb_prefect.runs.here import Here
 from eb_prefect.runs.last_word import speak_at_end
 
@@ -37,7 +38,7 @@ class PhaseEvents(Onlooker):
         """Emit the event of a phase."""
         if _is_ending():
             return
-        links = [public(each.location or "") for each in entrances(session)]
+        links = [url for each in entrances(session) if (url := public_url(each.location))]
         told = change.neutral()
         self._last = emit_event(
             f"{EVENT}.{change.phase}",

@@ -66,16 +66,10 @@ async def test_a_flow_may_choose_between_its_tasks(options: StepOptions, tmp_pat
     assert run.offers == offered.offers
     for value in (offered, accepted):
         assert type(value).model_validate(json.loads(json.dumps(value.neutral()))) == value
-    assert (
-        await ended_task_runs(run_id, 4)
-        == {
-            "offers one": "Completed",
-            "accept one: COMPLETED": "Completed",
-            "one: COMPLETED": "Completed",
-            "record one": "Completed",
-        }
-        or True
-    )
+    names = await ended_task_runs(run_id, 4)
+    assert set(names.values()) == {"Completed"}
+    for title in ("offers one", "accept one @", "one @", "record one"):
+        assert sum(name.startswith(title) for name in names) == 1, names
     (entry,) = Store(tmp_path / "records.db").history()
     assert entry.session == run.chosen
 

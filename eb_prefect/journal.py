@@ -149,5 +149,10 @@ class Journal(Protocol):
         """Yield the sessions of a flow run, by its identifier, that were put down; the oldest first.
 
         Those of its subflows are theirs. What was dropped is not told.
+
+        Raises
+        ------
+        JournalUnavailableError
+            Not all can be told now.
         """
         ...

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator
 from concurrent import futures
 from concurrent.futures import Future
 from contextlib import contextmanager
-from contextvars import copy_context
+from contextvars import Token, copy_context
 from functools import cache, partial, wraps
 from threading import Event, RLock
 from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
+from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.states import Cancelled
 
@@ -282,8 +283,20 @@ def _entered() -> Iterator[LiveRun | None]:
         yield None
         return
     _canceller()
+    for above in _above(context):
+        _watch.know(above)
     run = _watch.enter(context.flow_run)
     try:
         yield run
     finally:
         run.leave()
+
+
+def _above(context: FlowRunContext) -> Iterator[FlowRun]:
+    """Yield the runs here that the run is a subflow of; how to find them Prefect keeps to itself."""
+    while isinstance(token := getattr(context, "_token", None), Token):
+        if not isinstance(token.old_value, FlowRunContext):
+            return
+        context = token.old_value
+        if context.flow_run is not None:
+            yield context.flow_run

@@ -5,11 +5,12 @@ from prefect.events import Event, emit_event
 
 from eb_prefect.at_end import is_ending
 from eb_prefect.brokers.protocol import Broker
-from eb_prefect.entering import entrances, public
+from eb_prefect.entering import entrances
 from eb_prefect.model.session import Session
 from eb_prefect.model.steprun import PhaseChange
 from eb_prefect.onlooking import Onlooker
 from eb_prefect.outputs import owner_of
+from eb_prefect.reports.markdown import public_url
 from eb_prefect.runs.here import Here
 from eb_prefect.runs.last_word import speak_at_end
 
@@ -36,7 +37,7 @@ class PhaseEvents(Onlooker):
         """Emit the event of a phase."""
         if is_ending():
             return
-        links = [public(each.location or "") for each in entrances(session)]
+        links = [url for each in entrances(session) if (url := public_url(each.location))]
         told = change.neutral()
         self._last = emit_event(
             f"{EVENT}.{change.phase}",

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import flows.server
 from flows.server import prefect_server
 from tests.screenshots.browser import photograph
 from tests.screenshots.pipelines import FRAME, Pipeline, compared_offers, failed_step, held_back
@@ -42,7 +43,7 @@ def running(server: Server, environment: dict[str, str], work: Path, out: Path) 
     with held_back(FRAME) as (frame, release):
         pipeline = Pipeline(frame, environment, work)
         try:
-            flow_run = pipeline.reached("smooth: PREPARING")
+            flow_run = pipeline.reached("smooth", "PREPARING")
             take(server, out, iter([Page("running", f"runs/flow-run/{flow_run}")]))
             release.set()
             return pipeline.ended()
@@ -84,6 +85,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="a directory for the pictures")
     out = parser.parse_args().out.absolute()
     out.mkdir(parents=True, exist_ok=True)
+    flows.server.START_LIMIT = 600.0  # on a machine that does much else
     with tempfile.TemporaryDirectory(prefix="eb-screenshots-") as directory:
         work = Path(directory)
         os.environ["EB_HOME"] = str(work / "home")

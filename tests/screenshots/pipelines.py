@@ -68,17 +68,17 @@ class Pipeline:
                 stderr=log,
             )
 
-    def reached(self, task_run: str) -> str:
-        """Wait until a task run has this name, and return its flow run."""
+    def reached(self, step: str, phase: str) -> str:
+        """Wait until a step is in a phase, and return its flow run."""
 
         def found() -> str | None:
             if self._process.poll():
                 raise RuntimeError(self._log.read_text())
             ours = [each["id"] for each in self._runs() if each["id"] not in self._seen]
             tasks = self._server.all("task_runs", flow_runs={"id": {"any_": ours}}) if ours else []
-            return next((each["flow_run_id"] for each in tasks if each["name"] == task_run), None)
+            return next((each["flow_run_id"] for each in tasks if _is_in(each["name"], step, phase)), None)
 
-        return wait_for(found, f"a task run {task_run}", LIMIT)
+        return wait_for(found, f"{step} in {phase}", LIMIT)
 
     def ended(self) -> str:
         """Wait until it has ended, and return its flow run."""
@@ -97,6 +97,11 @@ class Pipeline:
 
     def _runs(self) -> list[dict[str, Any]]:
         return self._server.all("flow_runs")
+
+
+def _is_in(name: str, step: str, phase: str) -> bool:
+    """Whether a task run's name says that the step is in the phase."""
+    return name.startswith(step) and name.endswith(phase)
 
 
 def compared_offers() -> str:

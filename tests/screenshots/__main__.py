@@ -17,10 +17,20 @@ from typing import NamedTuple
 import flows.server
 from flows.server import prefect_server
 from tests.screenshots.browser import photograph
-from tests.screenshots.pipelines import FRAME, Pipeline, compared_offers, failed_step, held_back
+from tests.screenshots.clicking import tab
+from tests.screenshots.pipelines import (
+    FRAME,
+    Pipeline,
+    compared_offers,
+    failed_step,
+    held_back,
+    waiting_for_a_person,
+    work_pool,
+)
 from tests.screenshots.server import Server
 from tests.serving import in_force
 
+_ASKED = "Offers"
 _NEW, _BOTH = ("v2",), ("v2", "v1")
 
 
@@ -70,6 +80,24 @@ def others(server: Server, compared: str, failed: str) -> Iterator[Page]:
     yield Page("artifacts", "artifacts", uis=_NEW)
 
 
+def choosing(server: Server, environment: dict[str, str], work: Path, out: Path) -> None:
+    """Photograph the form in which a person chooses an offer."""
+    with waiting_for_a_person(environment, work) as flow_run:
+        for ui in _BOTH:
+            with tab(server.page(f"runs/flow-run/{flow_run}", ui)) as page:
+                page.click("Resume")
+                page.await_text(_ASKED)
+                page.photograph(out / f"{ui}-choice.png")
+                print(f"{ui}-choice.png", flush=True)
+
+
+def pool(server: Server, out: Path) -> None:
+    """Photograph the form of a work pool."""
+    work_pool("sessions")
+    where = "work-pools/work-pool/sessions"
+    take(server, out, iter([Page("work-pool", where), Page("work-pool-form", f"{where}/edit", 3000, _NEW)]))
+
+
 def take(server: Server, out: Path, pages: Iterator[Page]) -> None:
     """Photograph pages in both UIs."""
     for page in pages:
@@ -94,6 +122,8 @@ def main() -> None:
             flow_run = running(server, environment, work, out)
             take(server, out, finished(server, flow_run))
             take(server, out, others(server, compared_offers(), failed_step()))
+            pool(server, out)
+            choosing(server, environment, work, out)
 
 
 if __name__ == "__main__":

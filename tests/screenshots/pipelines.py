@@ -99,6 +99,46 @@ class Pipeline:
         return self._server.all("flow_runs")
 
 
+@contextmanager
+def waiting_for_a_person(environment: Mapping[str, str], work: Path) -> Iterator[str]:
+    """Run the example in which a person chooses the offer; give its flow run once it is paused."""
+    server = Server(environment)
+    example = Path(__file__).parents[2] / "examples" / "person_chooses.py"
+    with (work / "person.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, str(example), str(work / "person")],
+            env={**os.environ, **environment, "EB_HOME": str(work / "home")},
+            stdout=log,
+            stderr=log,
+        )
+
+    def paused() -> str | None:
+        if process.poll() is not None:
+            raise RuntimeError((work / "person.log").read_text())
+        found = server.all("flow_runs", flow_runs={"state": {"type": {"any_": ["PAUSED"]}}})
+        return next((str(each["id"]) for each in found), None)
+
+    try:
+        yield wait_for(paused, "a flow run that asks", LIMIT)
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def work_pool(name: str) -> None:
+    """Make a work pool whose flow runs are sessions."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+
+    from eb_prefect.worker.worker import ExecutionBrokerWorker
+
+    template = ExecutionBrokerWorker.get_default_base_job_template()
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(
+            WorkPoolCreate(name=name, type=ExecutionBrokerWorker.type, base_job_template=template)
+        )
+
+
 def _is_in(name: str, step: str, phase: str) -> bool:
     """Whether a task run's name says that the step is in the phase."""
     return name.startswith(step) and name.endswith(phase)

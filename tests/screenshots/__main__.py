@@ -30,7 +30,7 @@ from tests.screenshots.pipelines import (
 from tests.screenshots.server import Server
 from tests.serving import in_force
 
-_ASKED = "Offers"
+_ASKED = "Offers for step"
 _NEW, _BOTH = ("v2",), ("v2", "v1")
 
 
@@ -85,6 +85,9 @@ def choosing(server: Server, environment: dict[str, str], work: Path, out: Path)
     with waiting_for_a_person(environment, work) as flow_run:
         for ui in _BOTH:
             with tab(server.page(f"runs/flow-run/{flow_run}", ui)) as page:
+                page.await_text("Paused")
+                if ui == "v2":
+                    page.click(None, "[aria-haspopup=menu]")
                 page.click("Resume")
                 page.await_text(_ASKED)
                 page.photograph(out / f"{ui}-choice.png")

@@ -20,11 +20,12 @@ from tests.screenshots.browser import ALONE, LIMIT, chromium
 from tests.screenshots.server import wait_for
 
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-_CLICK = """(() => {
-  const found = [...document.querySelectorAll('button, a')].find(one => one.textContent.trim() === %s);
-  if (found) found.click();
-  return Boolean(found);
+_FIND = """(() => {
+  const found = [...document.querySelectorAll(%s)].find(one => %s === null || one.textContent.trim() === %s);
+  const box = found && found.getBoundingClientRect();
+  return box && box.width ? [box.x + box.width / 2, box.y + box.height / 2] : null;
 })()"""
+_CLICKED = "button, a, [role=menuitem]"
 
 
 class Tab:
@@ -45,11 +46,16 @@ class Tab:
 
     def value(self, script: str) -> Any:
         """Return what a script gives."""
-        return self.tell("Runtime.evaluate", expression=script)["result"].get("value")
+        told = self.tell("Runtime.evaluate", expression=script, returnByValue=True)
+        return told["result"].get("value")
 
-    def click(self, text: str) -> None:
-        """Click the button with this text as soon as it is there."""
-        wait_for(lambda: self.value(_CLICK % json.dumps(text)) or None, f"a button {text}", LIMIT)
+    def click(self, text: str | None, among: str = _CLICKED) -> None:
+        """Click the first thing with this text, or the first of all, as soon as it is there."""
+        wanted = json.dumps(text)
+        script = _FIND % (json.dumps(among), wanted, wanted)
+        x, y = wait_for(lambda: self.value(script), f"{text} among {among}", LIMIT)
+        for kind in ("mousePressed", "mouseReleased"):
+            self.tell("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def await_text(self, text: str) -> None:
         """Wait until the page says this."""

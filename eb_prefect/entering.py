@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a person gets into a session that is interactive, and what of that others may see."""
+"""Where a person gets into a session that is interactive."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from eb_prefect.onlooking import Onlooker, Usual
 from eb_prefect.outputs import owner_of
 
 _WEB = frozenset({"http", "https"})
-_OUTPUT = re.compile(r"(stdout|stderr|product)(-get)?(\.yaml|-1\.0)?$")
+_OUTPUT = re.compile(r"(stdout|stderr|product|dataset)(-get)?(\.yaml|-1\.0)?$")
 
 
 def entrances(session: Session) -> tuple[Connector, ...]:
@@ -29,12 +29,6 @@ def entrances(session: Session) -> tuple[Connector, ...]:
         and each.status in (None, "AVAILABLE")
         and not _OUTPUT.search(each.kind or "")
     )
-
-
-def public(location: str) -> str:
-    """Return an address without what may let in who has it: its user, its query and its fragment."""
-    at = urlsplit(location)
-    return at._replace(netloc=at.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def way_in(broker: Broker, session: Session) -> str | None:

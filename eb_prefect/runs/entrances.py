@@ -2,16 +2,14 @@
 """That an interactive session is up: in the log of its task run, and as a link in the Prefect UI."""
 
 from prefect import get_run_logger
-from prefect.artifacts import create_link_artifact
 
-from eb_prefect.aside import Aside
 from eb_prefect.brokers.protocol import Broker
-from eb_prefect.entering import Entering, entrances, public
+from eb_prefect.entering import Entering, entrances
 from eb_prefect.model.moment import instant_text
 from eb_prefect.model.session import Session
+from eb_prefect.reports.markdown import link, public_url
 from eb_prefect.runs.here import Here
-
-_aside = Aside("links")
+from eb_prefect.runs.shown import beside, make_page
 
 
 class ShownEntrance(Entering):
@@ -23,16 +21,10 @@ class ShownEntrance(Entering):
         super().__init__(self._show)
 
     def _show(self, _: Broker, session: Session) -> None:
-        name, where = self._at.name, public(entrances(session)[0].location or "")
-        self._logger.info("%s: it is up at %s; %s", name, where, _how(session))
-        _aside.put(
-            lambda: create_link_artifact(
-                where,
-                name,
-                key=f"eb-link-{session.uuid.lower()}",
-                description=f"{name} is up; {_how(session)}",
-            )
-        )
+        at, where, how = self._at, entrances(session)[0].location or "", _how(session)
+        self._logger.info("%s: it is up at %s; %s", at.name, public_url(where), how)
+        key, page = f"eb-link-{session.uuid.lower()}", link(where, at.name)
+        beside(lambda: make_page(at, key, page, f"{at.name} is up; {how}"))
 
 
 def _how(session: Session) -> str:

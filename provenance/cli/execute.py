@@ -51,6 +51,7 @@ def execute(request: ExecutionRequest, errand: Errand, based_on: Link | None = N
 
         def open_(at: Broker, session: Session) -> None:
             show.say(_entrance(at, errand, session))
+            show.say(_release(errand, session))
 
         onlookers = (Hearing(note), Entering(open_))
         options = fetching_into(StepOptions(scope="eb", onlookers=onlookers, choose=choose), errand.into)
@@ -86,7 +87,7 @@ def _entrance(broker: Broker, errand: Errand, session: Session) -> str:
         link = way_in(broker, session)
     except EBError:
         return f"{_command('session --link', errand, session)} tells where to enter"
-    return f"enter at {link} ; {_release(errand, session)}"
+    return f"enter at {link}"
 
 
 def _release(errand: Errand, session: Session) -> str:

@@ -9,7 +9,7 @@ import pytest
 from eb_prefect.brokers.embedded.broker import EmbeddedBroker
 from eb_prefect.brokers.http.auth import Basic
 from eb_prefect.brokers.http.broker import HTTPBroker
-from eb_prefect.entering import entrances, public
+from eb_prefect.entering import entrances
 from eb_prefect.errors import AccessDeniedError, OutputGoneError
 from eb_prefect.model.executable import JupyterServer
 from eb_prefect.model.parts import Connector
@@ -84,4 +84,3 @@ def test_only_a_way_in_for_people_is_an_entrance() -> None:
     session = Session(uuid="u", phase=Phase.AVAILABLE, connectors=links)
     assert [each.location for each in entrances(session)] == [told[0][2], told[1][2]]
     assert entrances(session.model_copy(update={"phase": Phase.COMPLETED})) == ()
-    assert public(told[0][2]) == "https://host/lab"

@@ -21,6 +21,7 @@ from tests.brokers.embedded.conftest import GIVEN
 from tests.brokers.embedded.lab import Lab, holding, wait_phase, wait_up
 from tests.brokers.embedded.steps import products, request, said
 
+pytestmark = pytest.mark.timeout(300)  # servers start, on a machine that may be busy
 pytest.importorskip("jupyterlab", reason="the extra notebook is not installed")
 
 TRIALS = int(os.environ.get("EB_KILL_TRIALS", "2"))

@@ -44,15 +44,14 @@ class _Attempt:
 
 
 class Canceller:
-    """Asks brokers to end sessions until they have ended, for at most ``patience`` seconds each.
+    """Asks brokers to end sessions until they have ended, or for as long as it was told.
 
     A few threads do it, and only while there is something to do. A broker may
     take a cancel and go on all the same, be away, or take its time: it is
     looked at again and again, and asked again every few seconds.
     """
 
-    def __init__(self, *, patience: float = PATIENCE, hands: int = _HANDS) -> None:
-        self._patience = patience
+    def __init__(self, *, hands: int = _HANDS) -> None:
         self._most = hands
         self._due: list[tuple[float, int, _Attempt]] = []
         self._turns = count()
@@ -60,9 +59,13 @@ class Canceller:
         self._hands = 0
         self._wake = threading.Condition()
 
-    def put(self, target: Target, told: Told) -> None:
-        """Cancel a session; ``told`` is called once, with None if it ended, else with why it may go on."""
-        attempt = _Attempt(target, told, monotonic() + self._patience)
+    def put(self, target: Target, told: Told, *, patience: float = PATIENCE) -> None:
+        """Cancel a session, for at most so many seconds.
+
+        ``told`` is called once, with None if it has ended, else with why it
+        may go on.
+        """
+        attempt = _Attempt(target, told, monotonic() + patience)
         with self._wake:
             self._left += 1
             self._push(attempt, 0.0)
@@ -120,7 +123,7 @@ class Canceller:
 
 def cancel_all(targets: Iterable[Target], *, patience: float = PATIENCE) -> list[SessionGoesOnError]:
     """Cancel sessions, and return those that may go on after so many seconds."""
-    canceller = Canceller(patience=patience)
+    canceller = Canceller()
     failures: list[SessionGoesOnError] = []
 
     def told(failure: SessionGoesOnError | None) -> None:
@@ -128,14 +131,20 @@ def cancel_all(targets: Iterable[Target], *, patience: float = PATIENCE) -> list
             failures.append(failure)
 
     for target in targets:
-        canceller.put(target, told)
+        canceller.put(target, told, patience=patience)
     canceller.finish()
     return failures
 
 
 def command_for(broker: BrokerIdentity, session: str) -> str:
     """Return the command line that cancels a session."""
-    where = broker.url or broker.name if broker.kind == "http" else broker.name
+    match broker.kind:
+        case "http":
+            where = broker.url or broker.name
+        case "several":
+            where = broker.name.replace(", ", ",")
+        case kind:
+            where = kind
     return f"eb cancel {session} --broker {where}"
 
 

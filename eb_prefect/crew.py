@@ -2,10 +2,12 @@
 """A few threads that advance many steps, none of which holds one while it waits."""
 
 import os
+import resource
 import threading
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import Future
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from heapq import heappop, heappush
@@ -136,7 +138,8 @@ class Crew:
 
     def _advance(self, running: Running[Any]) -> None:
         step = running.step
-        turn = partial(next, step) if running.reason is None else partial(step.throw, running.reason)
+        reason, running.reason = running.reason, None
+        turn = partial(next, step) if reason is None else partial(step.throw, reason)
         try:
             wait = running.context.run(turn)
         except StopIteration as end:
@@ -166,4 +169,15 @@ _crews: dict[int, Crew] = {}
 
 def default_crew() -> Crew:
     """Return the crew of this process; a process that was forked has its own."""
+    if (found := _crews.get(os.getpid())) is not None:
+        return found
+    _make_room()
     return _crews.setdefault(os.getpid(), Crew())
+
+
+def _make_room() -> None:
+    """Let this process open as many files as it may: each step holds some, and shells begin with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(ValueError, OSError):  # it stays as it is
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -31,7 +31,7 @@ def drive(piece: Generator[Wait, None, V], options: StepOptions) -> V:
 async def drive_async(piece: Generator[Wait, None, V], options: StepOptions) -> V:
     """Do what `drive` does, without holding a thread while it waits."""
     running = default_crew().start(telling(piece, options))
-    for release in _releases(options):
+    for release in releases_of(options):
         release.add_done_callback(lambda released: running.stop(released.result()))
     ended = asyncio.wrap_future(running.ended)
     reason: asyncio.CancelledError | None = None
@@ -39,7 +39,7 @@ async def drive_async(piece: Generator[Wait, None, V], options: StepOptions) -> 
         try:
             await asyncio.wait([ended])
         except asyncio.CancelledError as error:
-            if not _is_borne(error, options):
+            if not is_borne(error, options):
                 running.stop(error)
                 reason = error
     if reason is not None:
@@ -60,7 +60,7 @@ def telling(piece: Generator[Wait, None, V], options: StepOptions) -> Generator[
 
 def _rested(wait: Wait, options: StepOptions) -> BaseException | None:
     """Wait, and return what is to be thrown to where the piece waits."""
-    releases = _releases(options)
+    releases = releases_of(options)
     try:
         if wait.arrival is None and not releases:
             time.sleep(wait.seconds or 0.0)
@@ -68,15 +68,16 @@ def _rested(wait: Wait, options: StepOptions) -> BaseException | None:
             arrivals: list[futures.Future[Any]] = [wait.arrival] if wait.arrival is not None else []
             futures.wait([*arrivals, *releases], wait.seconds, futures.FIRST_COMPLETED)
     except BaseException as interruption:  # noqa: BLE001 -- thrown to the piece, unless it is borne
-        return None if _is_borne(interruption, options) else interruption
+        return None if is_borne(interruption, options) else interruption
     return next((release.result() for release in releases if release.done()), None)
 
 
-def _releases(options: StepOptions) -> list[Release]:
+def releases_of(options: StepOptions) -> list[Release]:
+    """Return what ends the waiting with an error once it is done."""
     return [onlooker.release for onlooker in options.onlookers if onlooker.release is not None]
 
 
-def _is_borne(reason: BaseException, options: StepOptions) -> bool:
+def is_borne(reason: BaseException, options: StepOptions) -> bool:
     """Ask whether somebody knows that the end is near, so that the waiting goes on."""
     heard = [onlooker.interrupted(reason) for onlooker in options.onlookers]  # all are to hear of it
     return any(heard)

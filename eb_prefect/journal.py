@@ -28,8 +28,9 @@ class Call(Value):
     """What makes two calls of a step the same: where it is asked for, its name and its request.
 
     ``scope`` is what the step belongs to (a flow, a script); ``run`` is the
-    one flow run, absent outside of one. A user's own ``key`` takes the place
-    of both.
+    one flow run, absent outside of one, and ``lineage`` is what the runs that
+    repeat it have in common, where that is not the run itself. A user's own
+    ``key`` takes the place of all three.
     """
 
     scope: str
@@ -37,6 +38,7 @@ class Call(Value):
     broker: str
     request: str
     run: str | None = None
+    lineage: str | None = None
     key: str | None = None
 
     @property
@@ -49,11 +51,7 @@ class Call(Value):
     @property
     def unique(self) -> str | None:
         """What at most one session at a time is for; None where each caller gets one of its own."""
-        return self.place if self.key is not None else self.run
-
-    def is_again(self, earlier: "Call") -> bool:
-        """Whether this call, of the same place, is the earlier one made again."""
-        return self.unique is not None and self.unique == earlier.unique
+        return self.place if self.key is not None else self.lineage or self.run
 
 
 class Handle(Value):

@@ -123,6 +123,10 @@ class DirectoryJournal:
             told = told_by(whole_lines(file)) if is_held else None
             yield self._taken(path, file, told, handle.call) if told is not None else None
 
+    def belongs(self, run: str, handle: Handle) -> None:
+        """Tell the session among those of a flow run."""
+        self._list(run, self._name(handle))
+
     def told(self, handle: Handle) -> Told | None:
         """Return what is known here of a session, None if nothing is."""
         return read(self.directory / self._name(handle))
@@ -152,9 +156,9 @@ class DirectoryJournal:
 
     def _taken(self, path: Path, file: TextIO, told: Told, call: Call) -> FileEntry:
         entry = self._entry(path, file, told)
-        entry.belong(self._own())
+        entry.belong(self._own(), call.unique)
         if call.run is not None and call.run != told.handle.call.run:
-            self._list(call.run, self._name(told.handle))
+            self.belongs(call.run, told.handle)
         return entry
 
     def _entry(self, path: Path, file: TextIO, told: Told) -> FileEntry:
@@ -163,7 +167,7 @@ class DirectoryJournal:
     def _may_take(self, told: Told, call: Call) -> bool:
         if told.delivered and told.phase != Phase.COMPLETED:
             return False
-        if call.is_again(told.handle.call):
+        if call.unique is not None and call.unique in told.callers:
             return True
         if told.handed_on and self._lives(told.owner):
             return False

@@ -12,6 +12,9 @@ from eb_prefect.journal import Handle
 from eb_prefect.model.phase import AnyPhase
 from eb_prefect.model.steprun import PhaseChange
 
+_BUFFER = 512
+"""Bytes that an open file holds: thousands of steps have one each."""
+
 
 class Told(NamedTuple):
     """What the file of a step says."""
@@ -19,6 +22,7 @@ class Told(NamedTuple):
     handle: Handle
     changes: list[PhaseChange]
     owner: str
+    callers: frozenset[str | None] = frozenset()
     delivered: bool = False
     handed_on: bool = False
 
@@ -45,9 +49,9 @@ class FileEntry:
         self.changes.append(change)
         self._append({"change": change.neutral()})
 
-    def belong(self, owner: str) -> None:
-        """Say which process watches from now on; the step has yet to deliver."""
-        self._append({"owner": owner})
+    def belong(self, owner: str, unique: str | None) -> None:
+        """Say which process watches from now on, and for whom; the step has yet to deliver."""
+        self._append({"owner": owner, "for": unique})
 
     def deliver(self) -> None:
         """Say that the step's caller gets its result; see `eb_prefect.journal.Entry`."""
@@ -71,10 +75,10 @@ class FileEntry:
 def opened(path: Path, mode: str) -> TextIO:
     """Open a file, and make its directory if that is missing."""
     try:
-        return path.open(mode)  # type: ignore[return-value]  # modes of text
+        return path.open(mode, _BUFFER)  # type: ignore[return-value]  # modes of text
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open(mode)  # type: ignore[return-value]  # the same
+        return path.open(mode, _BUFFER)  # type: ignore[return-value]  # the same
 
 
 def is_still(path: Path, file: TextIO) -> bool:
@@ -101,13 +105,15 @@ def told_by(lines: list[str]) -> Told | None:
         match json.loads(line):
             case {"handle": given, **more}:
                 handle = Handle.model_validate(given)
-                found = Told(handle, [], handle.owner)
+                found = Told(handle, [], handle.owner, frozenset({handle.call.unique}))
                 if "change" in more:  # version 0.1.0 wrote it in a line of its own
                     found.changes.append(PhaseChange.model_validate(more["change"]))
             case {"change": given} if found:
                 found.changes.append(PhaseChange.model_validate(given))
-            case {"owner": str(given)} if found:
-                found = found._replace(owner=given, delivered=False, handed_on=False)
+            case {"owner": str(given), **more} if found:
+                caller = str(more["for"]) if more.get("for") else None
+                callers = found.callers | {caller}
+                found = found._replace(owner=given, callers=callers, delivered=False, handed_on=False)
             case {"delivered": True} if found:
                 found = found._replace(delivered=True)
             case {"handed_on": True} if found:

@@ -11,6 +11,13 @@ from eb_prefect.model.steprun import PhaseChange, StepRun
 Usual = Callable[[str], float | None]
 
 
+class HandedOn(Exception):  # noqa: N818 -- nothing is wrong
+    """Nothing is wrong: another task goes on with the step."""
+
+    def __init__(self) -> None:
+        super().__init__("the next task of the step goes on with it")
+
+
 class Onlooker:
     """Hears of a step as it goes; a method that is not overridden does nothing.
 
@@ -51,7 +58,10 @@ class Onlooker:
         """Hear the story of a step that has ended, however it ended, before its caller gets it."""
 
     def left(self, reason: BaseException) -> None:
-        """Hear that the step's call ends with an error or is interrupted; its session may go on."""
+        """Hear that the step's call ends with an error or is interrupted; its session may go on.
+
+        The reason is `HandedOn` where the call was for a part of the step.
+        """
 
 
 class Hearing(Onlooker):

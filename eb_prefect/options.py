@@ -30,7 +30,7 @@ def as_it_is(broker: Broker, run: StepRun) -> StepRun:  # noqa: ARG001 -- the si
 class StepOptions(NamedTuple):
     """How a step is run; all have defaults that suit one machine.
 
-    ``scope`` and ``run`` say what the step belongs to, see
+    ``scope``, ``run`` and ``lineage`` say what the step belongs to, see
     `eb_prefect.journal.Call`. A ``key`` of the user's own takes their place:
     the same name, broker and request with the same key are one session, in
     any run and from anywhere that shares the journal, for ever if it
@@ -46,6 +46,7 @@ class StepOptions(NamedTuple):
 
     scope: str = "script"
     run: str | None = None
+    lineage: str | None = None
     key: str | None = None
     choose: Choose = first_offer
     journal: Journal | None = None

@@ -31,7 +31,7 @@ from eb_prefect.lines import harmless
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import OfferSet
 from eb_prefect.pieces import asked
-from eb_prefect.runs.asking import Asker, Form, Question, asker
+from eb_prefect.runs.asking import Asker, Form, Question, asker, belonging_here
 from eb_prefect.step import StepOptions, default_journal
 
 AGAIN = "None of these: ask the brokers again"
@@ -154,15 +154,14 @@ class _Step:
             raise asked.trouble()
         return asked if self.asking.policy is None else asked.ranked(self.asking.policy)
 
-    def left(self, at: Asker) -> Chosen | None:
+    def left(self) -> Chosen | None:
         """Return the choice of a step that has a session, of this run or of one that was killed."""
-        ours = self.options._replace(run=str(at.flow_run))
-        if ours.scope == _DEFAULT.scope:
-            ours = ours._replace(scope=f"flow {at.flow}")
+        ours = belonging_here(self.options)
         journal = ours.journal or default_journal()
         for place in self.places:
             with journal.take(asked(place.broker, self.request, self.name, ours).call) as entry:
                 if entry is not None:
+                    entry.hand_on()
                     return self._again(place, entry.handle.offers, entry.handle.session)
         return None
 
@@ -228,7 +227,7 @@ def _chosen(step: _Step) -> Generator[float, None, Chosen]:
     at = asker()
     if at is None:
         raise NotAnsweredError(step.name, "a person can be asked in a flow run only")
-    if (left := step.left(at)) is not None:
+    if (left := step.left()) is not None:
         return left
     number, note = 1, ""
     while True:
@@ -276,7 +275,7 @@ def _answered(question: Question, shown: _Shown, step: _Step) -> Generator[float
         return answer
     if state[0] not in ("PAUSED", "RUNNING"):
         raise NotAnsweredError(step.name, f"the flow run is {state[1]}")
-    if step.asking.policy is None or limit is None:
+    if step.asking.policy is None:
         over = f"not within {limit}" if state[0] == "PAUSED" else "the flow run was resumed without an answer"
         raise NotAnsweredError(step.name, over)
     best = next(iter(shown.offers))

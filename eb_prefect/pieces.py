@@ -101,6 +101,7 @@ def asked(broker: Broker, request: ExecutionRequest, name: str, options: StepOpt
         broker=f"{where.kind} {where.url or where.name}",
         request=hashlib.sha256(text.encode()).hexdigest(),
         run=options.run,
+        lineage=options.lineage,
         key=options.key,
     )
     return Asked(broker, request, call, options)
@@ -225,7 +226,9 @@ def _finished(
     if session is None:
         return None
     owner = owner_of(step.broker, session.uuid)
-    final = yield from _within(_follow(step, owner, session, entry), started, entry, step.options)
+    following = _follow(step, owner, session, entry)
+    del session  # thousands wait from here on, and each holds some KB
+    final = yield from _within(following, started, entry, step.options)
     run = step.options.finish(owner, _story(owner, step.request, entry, final))
     for onlooker in step.options.onlookers:
         onlooker.ended(run)

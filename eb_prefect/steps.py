@@ -11,12 +11,11 @@ from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent import futures
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import Generic, NamedTuple, TypeVar
 
 from eb_prefect.brokers.protocol import Broker
-from eb_prefect.crew import default_crew
-from eb_prefect.driving import telling
+from eb_prefect.crew import Running, default_crew
+from eb_prefect.driving import is_borne, releases_of, telling
 from eb_prefect.ending import StepEndedError
 from eb_prefect.gate import Gate
 from eb_prefect.model.phase import AnyPhase
@@ -91,12 +90,11 @@ def run_steps(  # noqa: PLR0913 -- each is one thing that a caller may want othe
     Offers of a broker that can accept many are accepted together.
     """
     batch = _Batch(broker, requests, keep, options, looking, at_once)
-    try:
-        futures.wait([batch.ended])
-    except BaseException as reason:
-        batch.stop(reason)
-        futures.wait([batch.ended])
-        raise
+    while not batch.ended.done():
+        try:
+            futures.wait([batch.ended])
+        except BaseException as reason:  # noqa: BLE001 -- it is raised when all have been left
+            batch.interrupt(reason)
     return batch.many()
 
 
@@ -112,14 +110,11 @@ async def run_steps_async(  # noqa: PLR0913 -- as above
     """Do what `run_steps` does, in an event loop."""
     batch = _Batch(broker, requests, keep, options, looking, at_once)
     ended = asyncio.wrap_future(batch.ended)
-    try:
-        await asyncio.shield(ended)
-    except asyncio.CancelledError as reason:
-        batch.stop(reason)
-        while not ended.done():
-            with suppress(asyncio.CancelledError):  # some cancel again and again until one ends
-                await asyncio.wait([ended])
-        raise
+    while not ended.done():
+        try:
+            await asyncio.wait([ended])
+        except asyncio.CancelledError as reason:  # some cancel again and again until one ends
+            batch.interrupt(reason)
     return batch.many()
 
 
@@ -143,22 +138,31 @@ class _Batch(Generic[K]):
         self._looking = looking
         self._made: dict[str, K] = {}
         self._failed: dict[str, Exception] = {}
-        self._mistake: BaseException | None = None
+        self._reason: BaseException | None = None
         names = tuple(requests)
         self._left = deque(names)
         self._gate = Gate(broker, names[:at_once])
         self._options = options._replace(gate=self._gate)
         self._under_way = len(names[:at_once])
+        self._open: dict[str, StepOptions] = {}
         self._lock = threading.Lock()
-        crew = default_crew()
-        self._lanes = [crew.start(self._lane()) for _ in names[:at_once]]
-        for lane in self._lanes:
-            lane.ended.add_done_callback(self._one_less)
         if not names:
             self.ended.set_result(None)
+        crew = default_crew()
+        self._lanes = [_Lane() for _ in names[:at_once]]
+        for lane in self._lanes:
+            lane.running = crew.start(self._steps(lane))
+            lane.running.ended.add_done_callback(self._one_less)
 
-    def stop(self, reason: BaseException) -> None:
-        """Begin no more, and end those that are under way; their sessions go on."""
+    def interrupt(self, reason: BaseException) -> None:
+        """End the waiting, unless an onlooker knows that the end is near; sessions go on.
+
+        They are all of one flow run if they are of any, so one speaks for all.
+        """
+        spokesman = next(iter(tuple(self._open.values())), None)
+        if spokesman is not None and is_borne(reason, spokesman):
+            return
+        self._reason = self._reason or reason
         self._left.clear()
         self._gate.close()
         for lane in self._lanes:
@@ -172,17 +176,17 @@ class _Batch(Generic[K]):
         BaseException
             One ended by what is no error of a step.
         """
-        if self._mistake is not None:
-            raise self._mistake
+        if self._reason is not None:
+            raise self._reason
         names = tuple(self._requests)
         return Many(
             {name: self._made[name] for name in names if name in self._made},
             {name: self._failed[name] for name in names if name in self._failed},
         )
 
-    def _lane(self) -> Generator[Wait, None, None]:
+    def _steps(self, lane: "_Lane") -> Generator[Wait, None, None]:
         while (name := self._next()) is not None:
-            yield from self._step(name)
+            yield from self._step(lane, name)
 
     def _next(self) -> str | None:
         try:
@@ -190,9 +194,12 @@ class _Batch(Generic[K]):
         except IndexError:
             return None
 
-    def _step(self, name: str) -> Generator[Wait, None, None]:
+    def _step(self, lane: "_Lane", name: str) -> Generator[Wait, None, None]:
         onlookers = (*self._looking(name), *self._options.onlookers)
-        options = self._options._replace(onlookers=onlookers)
+        options = self._open[name] = self._options._replace(onlookers=onlookers)
+        lane.name = name
+        for release in releases_of(options):
+            release.add_done_callback(lambda released: lane.stop(released.result(), name))
         try:
             step = asked(self._broker, self._requests[name], name, options)
             run = yield from telling(whole(step), options)
@@ -200,15 +207,32 @@ class _Batch(Generic[K]):
         except Exception as reason:  # noqa: BLE001 -- whatever it is, the other steps go on
             self._failed[name] = reason
         finally:
+            lane.name = None
+            del self._open[name]
             self._gate.passed(name)
 
     def _one_less(self, ended: "Future[None]") -> None:
         with self._lock:
-            self._mistake = self._mistake or ended.exception()
+            self._reason = self._reason or ended.exception()
             self._under_way -= 1
             if self._under_way:
                 return
         self.ended.set_result(None)
+
+
+class _Lane:
+    """One step after the other, of which ``name`` is the one that it does now."""
+
+    __slots__ = ("name", "running")
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.running: Running[None] | None = None
+
+    def stop(self, reason: BaseException, name: str | None = None) -> None:
+        """Throw the reason into the step; into that of a name only if it is the one."""
+        if self.running is not None and name in (None, self.name):
+            self.running.stop(reason)
 
 
 def _kept(keep: Callable[[StepRun], K], run: StepRun, onlookers: Sequence[Onlooker]) -> K:

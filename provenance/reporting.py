@@ -9,13 +9,17 @@ from eb_prefect.reports.markdown import code, picture, plain, table, words
 from eb_prefect.reports.report import MOST, More
 from provenance.capture import Captured
 from provenance.parts import Input, ProductEntry
-from provenance.picture.graph import graph_of_records
-from provenance.picture.svg import svg
+from provenance.picture.graph import graph_of_records, steps_alone
+from provenance.picture.svg import drawn
 from provenance.plain import short_digest, size_text
 from provenance.record import StepRecord
 
 ROOM = 860
-"""How wide a picture of a page is before its letters are too small to read."""
+"""How wide a picture of a page is before it is turned, to be read."""
+
+_WIDEST = 1.5 * ROOM
+_WITH_DATA = "Boxes are steps and ellipses are data; arrows lead from what was used to what was made."
+_WITHOUT = "Boxes are steps; arrows lead from each to those that used what it made. The data are left out."
 
 
 def more(captured: Captured) -> More:
@@ -30,13 +34,18 @@ def unrecorded(reason: str) -> More:
 
 
 def lineage_page(records: Sequence[StepRecord], name: str, left_out: int = 0) -> str:
-    """Return the page of a flow run's records, with a picture of how their data hang together."""
+    """Return the page of a flow run's records, with a picture of how their data hang together.
+
+    Where there are too many data to be read, the picture is of the steps alone.
+    """
     note = f"and {left_out} more steps of this flow run that are not shown" if left_out else ""
-    drawn = svg(graph_of_records(records, note), f"Lineage of {name}", room=ROOM)
-    told = "Boxes are steps and ellipses are data; arrows lead from what was used to what was made."
+    graph, told = graph_of_records(records, note), _WITH_DATA
+    shown = drawn(graph, f"Lineage of {name}", room=ROOM)
+    if shown.width > _WIDEST:
+        shown, told = drawn(steps_alone(graph), f"Lineage of {name}", room=ROOM), _WITHOUT
     rows = [_step(record) for record in records]
     steps = table(("step", "phase", "products", "record"), rows)
-    parts = (f"## Lineage of {words(name)}", picture(drawn, "Steps and their data"), told, steps, note)
+    parts = (f"## Lineage of {words(name)}", picture(shown.text, "Steps and their data"), told, steps, note)
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -57,7 +66,7 @@ def _inputs(inputs: Sequence[Input]) -> str:
     rows = [
         [
             words(one.name),
-            words(size_text(one.size)),
+            "" if one.size is None else size_text(one.size),
             code(short_digest(one.file)) if one.file else "",
             code(f"{short_digest(one.made_by.record)} {one.made_by.product}") if one.made_by else "",
         ]

@@ -31,7 +31,11 @@ class KilledServer:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        _await_answer(self._process, self.environment["PREFECT_API_URL"], log)
+        _await_answer(self._process, self.environment["PREFECT_API_URL"], log, 400)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def kill(self) -> None:
         self._process.kill()

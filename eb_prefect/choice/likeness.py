@@ -9,7 +9,6 @@ from eb_prefect.choice.candidate import Candidate
 
 _SAME = ("cores", "memory", "duration")
 _WAITS = ("start", "wait")
-_GOOD = ("performance", "throughput", "near")
 _NOT_COMPARED = (*_SAME, *_WAITS, "expires")
 _WITHIN = 0.05
 _SECONDS = 60.0
@@ -20,9 +19,8 @@ def like(wanted: Candidate, at: datetime, among: Iterable[Candidate], now: datet
 
     It comes from the same broker, which says of it what it said of the wanted
     one and not of all its offers, such as the queue. Cores, memory and
-    duration are the same. It makes nobody wait longer, from the time it was
-    asked for, by more than a minute or 5 %, and costs and metrics are not
-    worse by more than 5 %.
+    duration are the same, and costs and metrics within 5 %. It makes nobody
+    wait longer, from the time it was asked for, by more than a minute and 5 %.
     """
     found = (each for each in among if each.place.address == wanted.place.address)
     return next((each for each in found if _is_like(wanted, at, each, now)), None)
@@ -34,17 +32,17 @@ def _is_like(wanted: Candidate, at: datetime, found: Candidate, now: datetime) -
     if any(wanted.told(name) != found.told(name) for name in _SAME):
         return False
     others = [name for name in wanted.tells if name not in _NOT_COMPARED]
-    return all(_is_no_worse(name, wanted.tells[name], found.told(name)) for name in others) and all(
+    return all(_is_same(wanted.tells[name], found.told(name)) for name in others) and all(
         _is_no_later(name, wanted, at, found, now) for name in _WAITS
     )
 
 
-def _is_no_worse(name: str, wanted: Told, found: Told | None) -> bool:
+def _is_same(wanted: Told, found: Told | None) -> bool:
     if found is None:
         return False
-    if name in _GOOD:
-        return found.low >= wanted.low - abs(wanted.low) * _WITHIN
-    return found.high <= wanted.high + abs(wanted.high) * _WITHIN
+    # one that is much better is another offer, which somebody saw and did not take
+    ends = ((wanted.low, found.low), (wanted.high, found.high))
+    return all(abs(was - now) <= abs(was) * _WITHIN for was, now in ends)
 
 
 def _is_no_later(name: str, wanted: Candidate, at: datetime, found: Candidate, now: datetime) -> bool:

@@ -3,7 +3,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from eb_prefect.choice.asked import Asked
 from eb_prefect.choice.candidate import Candidate
@@ -23,7 +23,7 @@ def markdown(asked: Asked, numbers: Iterable[int]) -> str:
     for number, candidate in zip(numbers, asked.candidates, strict=True):
         told = [plain(cell(candidate, name, asked.at)) for name in names]
         first = [f"**{number}**", plain(candidate.name), str(candidate.number)]
-        lines.append(_row([*first, *told, _until(candidate)]))
+        lines.append(_row([*first, *told, _until(candidate, asked.at)]))
     said = [*asked.distinctions(), *said_of(asked.candidates, [*asked.remarks(), *asked.reasons()])]
     return "\n".join([*lines, "", *(f"* {plain(text)}" for text in said)])
 
@@ -37,10 +37,9 @@ def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _until(candidate: Candidate) -> str:
+def _until(candidate: Candidate, now: datetime) -> str:
     told = candidate.told("expires")
-    return _UNTOLD if told is None else _clock(moment(told.high))
-
-
-def _clock(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%SZ}"
+    if told is None:
+        return _UNTOLD
+    at = moment(told.high)
+    return f"{at:%H:%M:%SZ}" if at - now < timedelta(hours=12) else f"{at:%Y-%m-%d %H:%MZ}"

@@ -69,6 +69,11 @@ def _parts(run: StepRun, more: More) -> Iterator[str]:
     yield _where(run)
     yield _used(run)
     yield _section("Phases", ("phase", "seen (UTC)", "or earlier by", "lasted"), _phases(phases))
+    yield (
+        "A bar is pale where the next phase may have come already."
+        if any(one.doubt for one in phases)
+        else ""
+    )
     yield _section("What ran", ("what", ""), _what(run))
     yield _section("Products", ("product", "size", "digest"), [_product(one) for one in run.session.products])
     yield from more.sections
@@ -178,9 +183,9 @@ def _executable(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _product(one: Product) -> list[str]:
-    digest = f"{one.checksum.type}:{one.checksum.value}" if one.checksum and one.checksum.value else ""
+    digest = f"{words(one.checksum.type or '')} {code(one.checksum.value or '')}" if one.checksum else ""
     where = link(one.location, one.name) if public_url(one.location) else words(one.name)
-    return [where, "" if one.size is None else size_text(one.size), code(digest, 200)]
+    return [where, "" if one.size is None else size_text(one.size), digest]
 
 
 def _commands(run: StepRun) -> Iterator[str]:

@@ -18,6 +18,9 @@ from prefect.input import keyset_from_base_key, keyset_from_paused_state
 from prefect.logging import get_run_logger
 from prefect.states import Paused, Running
 
+from eb_prefect.options import StepOptions
+from eb_prefect.runs.belonging import belonging
+
 FIELD = "offer"
 _MISSING = 404
 
@@ -117,6 +120,14 @@ def asker() -> Asker | None:
     if context is None or context.flow_run is None or context.flow is None:
         return None
     return Asker(context.flow_run.id, context.flow.name)
+
+
+def belonging_here(options: StepOptions) -> StepOptions:
+    """Return the options of a step of this flow run."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None or context.flow is None:
+        return options
+    return belonging(context.flow_run, context.flow.name, options)
 
 
 def _client() -> SyncPrefectClient:

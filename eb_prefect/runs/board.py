@@ -163,18 +163,17 @@ class Board:
 
     def counted(self, seat: Seat) -> None:
         """Count a step that has ended; called again, it has failed after all."""
-        with self._lock:
+        with self._lock:  # lines come in the order of what they tell
             is_first, seat.is_counted = not seat.is_counted, True
             self._ended += is_first
             has_failed = seat.phase != Phase.COMPLETED and (is_first or seat.phase == _ERROR)
             self._failed += has_failed
-            failures = self._failed
-            step = self._ended * _LINES // self._count
-            is_line, self._logged = step > self._logged, max(step, self._logged)
-        if has_failed and failures <= _FAILURES:
-            self._logger.warning("%s: %s", seat.name, seat.note)
-        if is_line:
-            self._logger.info("%s: %s", self.title, self._now())
+            if has_failed and self._failed <= _FAILURES:
+                self._logger.warning("%s: %s", seat.name, seat.note)
+            part = self._ended * _LINES // self._count
+            if part > self._logged:
+                self._logged = part
+                self._logger.info("%s: %s", self.title, self._phases_now())
 
     def finish(self) -> None:
         """Show how all have ended; the table comes beside."""
@@ -186,9 +185,10 @@ class Board:
 
     def _now(self) -> str:
         with self._lock:
-            return ", ".join(
-                f"{count} {phase}" for phase, count in self._phases.items() if phase and count > 0
-            )
+            return self._phases_now()
+
+    def _phases_now(self) -> str:
+        return ", ".join(f"{count} {phase}" for phase, count in self._phases.items() if phase and count > 0)
 
     def _ticks(self) -> Generator[Wait, None, None]:
         wait = _FIRST

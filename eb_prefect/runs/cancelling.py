@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator
 from concurrent import futures
 from concurrent.futures import Future
 from contextlib import contextmanager
-from functools import cache, wraps
+from contextvars import copy_context
+from functools import cache, partial, wraps
 from threading import Event, RLock
+from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
 from prefect.context import FlowRunContext
@@ -65,6 +67,7 @@ class CancelledWithRun(Onlooker):
         self._run = run
         self._on_cancel = options.on_cancel or given.on_cancel
         self._on_crash = options.on_crash or given.on_crash
+        self._patience = given.cancel_within
         self._poller = options.poller or default_poller()
         self._deserting = _cancel_event(at)
         self._target: Target | None = None
@@ -115,8 +118,10 @@ class CancelledWithRun(Onlooker):
         """Be done with the step."""
         self._run.part(self)
 
-    def left(self, reason: BaseException) -> None:  # noqa: ARG002 -- as in Onlooker
-        """Be done with the step."""
+    def left(self, reason: BaseException) -> None:
+        """Be done with the step; where nobody asked before, see whether its run is cancelled."""
+        if not (isinstance(reason, Exception) or self._was_interrupted) and self.interrupted(reason):
+            _canceller().finish(_EXIT)
         self._run.part(self)
 
     def cancel(self) -> None:
@@ -132,6 +137,8 @@ class CancelledWithRun(Onlooker):
 
     def desert(self) -> None:
         """See `eb_prefect.runs.live.Step`."""
+        with self._lock:
+            self._was_interrupted = True  # the server was asked
         if self._on_crash == "cancel" and self._target is not None:
             self._end(self._target)
         else:
@@ -154,7 +161,7 @@ class CancelledWithRun(Onlooker):
             if self._is_ending:
                 return
             self._is_ending = True
-        _canceller().put(target, self._told)
+        _canceller().put(target, self._told, patience=self._patience)
         self._hurry()
 
     def _told(self, failure: SessionGoesOnError | None) -> None:
@@ -227,9 +234,40 @@ def _awaited(function: Callable[P, Any]) -> Callable[P, Any]:
                 return Cancelled(message=str(error), data=error)
             finally:
                 if run is not None and run.is_cancelled:
-                    await asyncio.wait([asyncio.wrap_future(run.gathered())], timeout=_GATHERING)
+                    await _undisturbed(asyncio.wrap_future(run.gathered()), _GATHERING)
 
     return awaited
+
+
+async def in_thread(function: Callable[..., R], *given: Any) -> R:
+    """Call a function in a thread, to its end whatever interrupts it.
+
+    An interruption counts after that, unless it comes from the cancellation
+    of the flow run: then the task ends as its session did.
+    """
+    call = partial(copy_context().run, function, *given)
+    running = asyncio.get_running_loop().run_in_executor(None, call)
+    reason = await _undisturbed(running)
+    if reason is not None and not _is_run_cancelled():
+        raise reason
+    return running.result()
+
+
+async def _undisturbed(coming: "asyncio.Future[Any]", seconds: float = float("inf")) -> CancelledError | None:
+    """Wait for what is no task of its own, and return what interrupted it: a loop that ends does so twice."""
+    until, reason = monotonic() + seconds, None
+    while not coming.done() and (left := until - monotonic()) > 0:
+        try:
+            await asyncio.wait([coming], timeout=None if left == float("inf") else left)
+        except CancelledError as error:
+            reason = error
+    return reason
+
+
+def _is_run_cancelled() -> bool:
+    context = FlowRunContext.get()
+    run = _watch.known(context.flow_run) if context is not None and context.flow_run is not None else None
+    return run is not None and run.is_cancelled
 
 
 def _begin(run: LiveRun | None, given: dict[str, Any]) -> None:

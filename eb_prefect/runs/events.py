@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """One Prefect event for each phase of a session, for automations to act upon."""
 
-import re
 import threading
-from urllib.parse import urlsplit, urlunsplit
 
 from prefect.events import Event, emit_event
 
 from eb_prefect.brokers.protocol import Broker
-from eb_prefect.model.phase import Phase
+from eb_prefect.entering import entrances
 from eb_prefect.model.session import Session
 from eb_prefect.model.steprun import PhaseChange
 from eb_prefect.onlooking import Onlooker
 from eb_prefect.outputs import owner_of
+from eb_prefect.reports.markdown import public_url
 from eb_prefect.runs.here import Here
+from eb_prefect.runs.last_word import speak_at_end
 
 LABEL = "execution-broker"
 SESSION = f"{LABEL}.session"
@@ -22,15 +22,12 @@ SESSION = f"{LABEL}.session"
 EVENT = SESSION
 """What the name of an event begins with; its phase follows, as in execution-broker.session.RUNNING."""
 
-_GO_TO = {Phase.AVAILABLE, Phase.RUNNING}
-_NOT_TO_GO_TO = re.compile(r"(stdout|stderr|product|dataset)(-get)?$")
-
 
 class PhaseEvents(Onlooker):
     """Emits an event for each phase; Prefect adds the runs, the deployment and the tags.
 
     The event's resource is the session, with the step, the broker, the phase
-    and where it can be gone to as labels.
+    and where a person gets in as labels.
     """
 
     def __init__(self, at: Here) -> None:
@@ -39,9 +36,9 @@ class PhaseEvents(Onlooker):
 
     def changed(self, broker: Broker, session: Session, change: PhaseChange) -> None:
         """Emit the event of a phase."""
-        if not threading.main_thread().is_alive():
-            return  # the interpreter is ending, and Prefect can't start what sends events any more
-        links = addresses(session) if change.phase in _GO_TO else []
+        if _is_ending():
+            return
+        links = [url for each in entrances(session) if (url := public_url(each.location))]
         told = change.neutral()
         self._last = emit_event(
             f"{EVENT}.{change.phase}",
@@ -57,20 +54,11 @@ class PhaseEvents(Onlooker):
             payload={"seen": told["seen"], "after": told.get("after"), "links": links},
             follows=self._last,
         )
+        if self._last is not None:
+            speak_at_end()
 
 
-def addresses(session: Session) -> list[str]:
-    """Return the web addresses at which a person can use a session.
-
-    Without what may be a secret: a query, a fragment, a user and a password.
-    """
-    found = (
-        urlsplit(each.location)
-        for each in session.connectors
-        if each.location and not _NOT_TO_GO_TO.search(each.kind or "")
-    )
-    return [_bare(each.scheme, each.netloc, each.path) for each in found if each.scheme in {"http", "https"}]
-
-
-def _bare(scheme: str, place: str, path: str) -> str:
-    return urlunsplit((scheme, place.rpartition("@")[2], path, "", ""))
+def _is_ending() -> bool:
+    """Whether the interpreter ends, when Prefect can't start any more what sends events."""
+    # Python's own flag is set before Prefect stops sending; the main thread is told to be dead after that
+    return getattr(threading, "_SHUTTING_DOWN", False) or not threading.main_thread().is_alive()

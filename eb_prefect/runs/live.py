@@ -17,6 +17,7 @@ from eb_prefect.runs.states import States
 R = TypeVar("R")
 
 _PERIOD = 5.0
+_LONGEST_REST = 3600.0
 _log = logging.getLogger("eb_prefect")
 
 
@@ -52,6 +53,7 @@ class LiveRun:
         self._states = States()
         self._steps: set[Step] = set()
         self._inside = 0
+        self._seen = monotonic()
         self._gathered: list[Future[None]] = []
         self._asked: list[Future[bool]] = []
         self._due = monotonic() + _PERIOD
@@ -60,9 +62,17 @@ class LiveRun:
         self._talking = threading.Lock()
 
     @property
-    def is_idle(self) -> bool:
-        """Whether nothing of it is left to do here."""
-        return not self._inside and (self.is_concluded or not self.is_cancelled)
+    def is_over(self) -> bool:
+        """Whether nothing of it is left to do here.
+
+        Its engine keeps the state in its own object of the run. It may be set
+        to Cancelling between its last step and its end; a run that is retried
+        has another object then, so that it is not waited for for ever.
+        """
+        if self._inside:
+            return False
+        is_ended = _is(self.flow_run, "is_final") or monotonic() > self._seen + _LONGEST_REST
+        return self.is_concluded or (is_ended and not self.is_cancelled)
 
     def enter(self, flow_run: FlowRun) -> None:
         """Hear that a task begins that runs steps; ``flow_run`` is the engine's own object."""
@@ -74,6 +84,7 @@ class LiveRun:
         """Hear that such a task ends."""
         with self._lock:
             self._inside -= 1
+            self._seen = monotonic()
             self._open_gate()
 
     def join(self, step: Step) -> None:
@@ -135,7 +146,8 @@ class LiveRun:
     def glance(self) -> None:
         """Do what is due."""
         with self._lock:
-            is_due = bool(self._asked) or (monotonic() >= self._due and not self.is_cancelled)
+            is_watched = self._inside and not self.is_cancelled
+            is_due = bool(self._asked) or (is_watched and monotonic() >= self._due)
             is_deserted = not self._is_deserted and any(step.is_deserted for step in self._steps)
             self._is_deserted = self._is_deserted or is_deserted
         ends_badly = is_deserted and not _is(self.flow_run, "is_final")
@@ -143,7 +155,7 @@ class LiveRun:
             self._look()
         if ends_badly and not self.is_cancelled:
             self.desert()
-        if self.is_cancelled and not self.is_concluded and _is(self.flow_run, "is_cancelling", "is_final"):
+        if not self._inside and self.is_concludable:
             self.conclude()
 
     def _look(self) -> None:
@@ -155,6 +167,12 @@ class LiveRun:
             self.cancel()
         for each in asked:
             each.set_result(self.is_cancelled)
+
+    @property
+    def is_concludable(self) -> bool:
+        """Whether its engine has had its last word, which was not that it was Cancelled."""
+        is_cancelled = self.is_cancelled or _is(self.flow_run, "is_cancelling")
+        return is_cancelled and not self.is_concluded and _is(self.flow_run, "is_cancelling", "is_final")
 
     def conclude(self) -> None:
         """Tell the server that it is Cancelled, if nobody has."""
@@ -182,7 +200,7 @@ class LiveRun:
 
 
 def _is(flow_run: FlowRun, *ways: str) -> bool:
-    """Return whether the engine has had its last word: it keeps the state in its object of the run."""
+    """Return whether the run, as its engine sees it, is in one of the states."""
     return flow_run.state is not None and any(getattr(flow_run.state, way)() for way in ways)
 
 
@@ -232,7 +250,7 @@ class Watch:
         with self._wake:
             runs = list(self._runs.values())
         for run in runs:
-            if run.is_cancelled and not run.is_concluded:
+            if run.is_cancelled or run.is_concludable:
                 run.conclude()
 
     def _serve(self) -> None:
@@ -240,7 +258,7 @@ class Watch:
             for run in self._there():
                 run.glance()
             with self._wake:
-                for key in [key for key, run in self._runs.items() if run.is_idle]:
+                for key in [key for key, run in self._runs.items() if run.is_over]:
                     self._runs.pop(key).close()
                 if not self._runs:
                     self._is_served = False

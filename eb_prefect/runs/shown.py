@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from threading import Lock
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -27,6 +28,7 @@ _beside = Aside("eb-showing")
 _firsts: dict[UUID, _First] = {}
 _counting = Lock()
 _clients: dict[tuple[str | None, str], SyncPrefectClient] = {}
+_open = ExitStack()
 
 
 def is_shown(at: Here) -> bool:
@@ -86,6 +88,7 @@ def _client() -> SyncPrefectClient:
     whose = (given.url, str(given.key.get_secret_value()) if given.key else "")
     if whose not in _clients:
         _clients.clear()
+        _open.close()
         # settings of our own, or it would be the client of the run
-        _clients[whose] = get_client(httpx_settings={}, sync_client=True)
+        _clients[whose] = _open.enter_context(get_client(httpx_settings={}, sync_client=True))
     return _clients[whose]

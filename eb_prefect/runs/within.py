@@ -4,12 +4,15 @@
 from collections.abc import Callable, Iterable
 
 from eb_prefect.onlooking import Onlooker
+from eb_prefect.runs.belonging import belonging
 from eb_prefect.runs.board import Board
 from eb_prefect.runs.cancelling import cancelled_with_run
+from eb_prefect.runs.cautions import caution
 from eb_prefect.runs.claims import claim
 from eb_prefect.runs.entrances import ShownEntrance
 from eb_prefect.runs.events import PhaseEvents
-from eb_prefect.runs.here import Here, here
+from eb_prefect.runs.here import Here, Part, here
+from eb_prefect.runs.journals import journal_for
 from eb_prefect.runs.offers import ShownOffers
 from eb_prefect.runs.output import Output
 from eb_prefect.runs.phases import ShownPhases
@@ -25,10 +28,9 @@ _ONLOOKERS: tuple[Callable[[Here], Onlooker], ...] = (
     ShownReport,
     ShownEntrance,
 )
-_DEFAULT = StepOptions()
 
 
-def within_flow_run(name: str, options: StepOptions) -> StepOptions:
+def within_flow_run(name: str, options: StepOptions, *, part: Part = "step") -> StepOptions:
     """Return the options with what the current task run adds to them.
 
     Its flow is the scope of the step unless the user gave a key, and its name,
@@ -39,7 +41,7 @@ def within_flow_run(name: str, options: StepOptions) -> StepOptions:
     DuplicateStepError
         Another task run of the flow run has a step of this name.
     """
-    at = here(name)
+    at = here(name, part)
     if at is None:
         return options
     options = _belonging(at, options)
@@ -71,8 +73,9 @@ def many_within_flow_run(
 
 
 def _belonging(at: Here, options: StepOptions) -> StepOptions:
-    if at.flow_run is None:
-        return options
+    if at.flow_run is None or at.flow is None:
+        return options._replace(journal=journal_for(None, options))
     claim(at)
-    options = options._replace(run=str(at.flow_run.id))
-    return options._replace(scope=f"flow {at.flow}") if options.scope == _DEFAULT.scope else options
+    options = belonging(at.flow_run, at.flow, options)
+    caution(at, options.journal)
+    return options

@@ -96,9 +96,10 @@ def _request(
 def _executable(wanted: Configuration, command: list[str], environment: dict[str, str]) -> dict[str, Any]:
     if wanted.image is None:
         return {"kind": "executable/program", "command": command, "environment": environment}
+    location, _, digest = wanted.image.partition("@")
     return {
         "kind": "executable/docker-container",
-        "image": {"locations": [wanted.image]},
+        "image": {"locations": [location], "digest": digest or None},
         "command": command,
         "environment": environment,
         "labels": {name: text for name, text in wanted.labels.items() if text},

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The form of a work pool: what a person says of where and how its flow runs run."""
 
+from typing import Any
+
 from prefect.workers.base import BaseVariables
 from pydantic import Field
 
@@ -12,9 +14,6 @@ MINUTE = 60
 class ExecutionBrokerVariables(BaseVariables):
     """Each field is one of the form; a deployment's job variables change them one by one."""
 
-    name: str | None = Field(
-        default=None, title="Name", description="The name of the session; that of the flow run without it."
-    )
     broker: str = Field(
         default="embedded",
         title="Broker",
@@ -35,9 +34,9 @@ class ExecutionBrokerVariables(BaseVariables):
     image: str | None = Field(
         default=None,
         title="Container image",
-        description="The image that flow runs run in, with Python and Prefect in it; a process of the "
-        "broker's machine without one.",
-        examples=["docker.io/prefecthq/prefect:3-latest"],
+        description="The image that flow runs run in, with Python and Prefect in it, as NAME@sha256:DIGEST; "
+        "a process of the broker's machine without one.",
+        examples=["docker.io/prefecthq/prefect:3-latest@sha256:0123..."],
     )
     command: str | None = Field(
         default=None,
@@ -67,6 +66,9 @@ class ExecutionBrokerVariables(BaseVariables):
         description="Files and directories that the flow reads, each as LOCATION:PATH, such as "
         "/archive/m31:/data or https://example.org/m31.fits:/data/m31.fits. A container sees no others.",
     )
+    name: str | None = Field(
+        default=None, title="Name", description="The name of the session; that of the flow run without it."
+    )
     labels: dict[str, str] = Field(
         default_factory=dict, title="Labels", description="Labels of the container."
     )
@@ -83,3 +85,23 @@ class ExecutionBrokerVariables(BaseVariables):
         description="Whether a broker on another machine is given the key and password of this server, in "
         "its request, where those who run it can read them.",
     )
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+        """Return the form in the order of this class, where what may be left out is an empty field.
+
+        Prefect's pages show an optional field as a choice between a type and
+        ``None``, and those of its base class first.
+        """
+        form: dict[str, Any] = super().model_json_schema(*args, **options)
+        # else a reference to a block, which the server lets be that or the block's content, would be both
+        form["definitions"][ExecutionBroker.__name__]["required"] = ["kind"]
+        form["properties"] = {name: _plain(form["properties"][name]) for name in cls.__annotations__}
+        return form
+
+
+def _plain(field: dict[str, Any]) -> dict[str, Any]:
+    if "anyOf" not in field:
+        return field
+    given: dict[str, Any] = next(each for each in field["anyOf"] if each.get("type") != "null")
+    return given | {key: value for key, value in field.items() if key not in {"anyOf", "default"}}

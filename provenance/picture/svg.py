@@ -9,6 +9,7 @@ may come from strangers, and is text and nothing else.
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from math import inf
+from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from provenance.picture.graph import Edge, Graph, Kind, Node
@@ -37,11 +38,20 @@ _DESCRIBED = (
 )
 
 
-def svg(graph: Graph, title: str, *, room: float = inf) -> str:
-    """Return the picture as one SVG element; the same graph always gives the same text.
+class Drawn(NamedTuple):
+    """A picture as one SVG element, and how wide it is."""
 
-    It goes from left to right; or down, where it is wider than the ``room`` and is less wide so.
-    """
+    text: str
+    width: float
+
+
+def svg(graph: Graph, title: str) -> str:
+    """Return the picture as one SVG element; the same graph always gives the same text."""
+    return drawn(graph, title).text
+
+
+def drawn(graph: Graph, title: str, *, room: float = inf) -> Drawn:
+    """Return the picture, which goes from left to right; or down, if it is too wide for the room else."""
     edges = [(edge.start, edge.end) for edge in graph.edges]
     layers = layered(list(graph.nodes), edges)
     places = placed(layers)
@@ -56,7 +66,7 @@ def svg(graph: Graph, title: str, *, room: float = inf) -> str:
         lines.extend(_node(node, places.boxes[name]))
     if graph.note:
         lines.append(_note(graph.note, height))
-    return "\n".join((*lines, "</svg>")) + "\n"
+    return Drawn("\n".join((*lines, "</svg>")) + "\n", width)
 
 
 def _node(node: Node, box: Box) -> Iterator[str]:

@@ -120,6 +120,13 @@ def test_a_rerun_needs_consent(tmp_path: Path, prefect_environment: dict[str, st
     assert "COMPLETED" not in run("extract_and_rerun.py", made, says="n\n", **home)
 
 
+def test_many_steps_are_one_task(tmp_path: Path, prefect_environment: dict[str, str]) -> None:
+    home = {"EB_HOME": str(tmp_path / "home")}
+    words = ("embedded", "5", str(tmp_path / "made"))
+    made = run("thousand.py", *words, **{**prefect_environment, **home}).split("\n")[:5]
+    assert [len(Path(path).read_text().splitlines()) for path in made] == [1, 2, 3, 4, 5]
+
+
 def test_many_steps_on_a_cluster_that_the_configuration_names(
     tmp_path: Path, prefect_environment: dict[str, str], slurm: Slurm
 ) -> None:

@@ -19,6 +19,7 @@ from .spawn import SIGNALS
 from .tree import descendants, inside, proportional, resident, signal_all
 
 GRACE = 5.0
+"""Seconds that a program is given to end when it is told to."""
 _LEFTOVERS = 0.2
 LOOK = SIGUSR1
 """The signal that makes a supervisor look around at once; it means nothing by itself."""

@@ -5,9 +5,14 @@ Apart from `eb_prefect.errors`, so that a command that starts quickly can name
 its errors without loading the model.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from eb_prefect.errors import EBError
 from eb_prefect.model.session import Session
 from eb_prefect.model.steprun import StepRun
+
+_TOLD = 5
 
 
 class StepEndedError(EBError):
@@ -16,7 +21,7 @@ class StepEndedError(EBError):
     def __init__(self, run: StepRun) -> None:
         self.run = run
         session = run.session
-        said = "; ".join([f"step {run.name!r} {session.phase}", *_reasons(session)])
+        said = "; ".join([f"step {run.name!r} {session.phase}", *reasons(session)])
         super().__init__(f"{said} (session {session.uuid} of {run.broker.name})")
 
 
@@ -28,7 +33,31 @@ class StepCancelledError(StepEndedError):
     """A session that somebody cancelled."""
 
 
-def _reasons(session: Session) -> list[str]:
+class StepsEndedError(EBError):
+    """Some of many steps did not end well.
+
+    ``made`` has what the others made, and ``failed`` what each of these was
+    ended by, by the names of the steps: a `StepEndedError` has its story.
+    """
+
+    def __init__(self, name: str, made: Mapping[str, Any], failed: Mapping[str, Exception]) -> None:
+        self.made = dict(made)
+        self.failed = dict(failed)
+        told = "; ".join(str(reason) or repr(reason) for reason in [*failed.values()][:_TOLD])
+        more = f"; and {len(failed) - _TOLD} more" if len(failed) > _TOLD else ""
+        super().__init__(f"{len(failed)} of {len(made) + len(failed)} steps of {name!r} failed: {told}{more}")
+
+
+class StepsFailedError(StepsEndedError):
+    """Some failed, or could not be run."""
+
+
+class StepsCancelledError(StepsEndedError):
+    """Some were cancelled, and none failed."""
+
+
+def reasons(session: Session) -> list[str]:
+    """Return why a session ended without success, as far as its broker says so."""
     said = [message.text for message in session.messages if message.level in (None, "ERROR")]
     outcome = session.outcome
     if said or outcome is None:

@@ -17,15 +17,22 @@ EBError
 |   `-- NoBatchSystemError    install or configure it there, or name the host that has it
 |-- AccessDeniedError         give other credentials, or ask the session's owner
 |-- BrokerUnavailableError    try again later
+|-- JournalUnavailableError   the same: where sessions are put down, nothing can be now
 |-- UnusableAnswerError       report it to the broker's people: no client could use the answer
 |-- UnknownSessionError       the broker lost it: report, or start anew
 |-- OutputGoneError           the log or product is not there (any more)
 |-- AnswerLostError           look whether it runs before trying again: it was not safe to repeat
 |-- DuplicateStepError        give each step of a flow run its own name
+|-- NotAnsweredError          ask the person again, or let a policy choose
 |-- StepTimeoutError          wait again, or cancel
-`-- StepEndedError            the session ended without success (in `eb_prefect.ending`)
-    |-- StepFailedError       read the reason and the logs, change the step
-    `-- StepCancelledError    run the step again if that was not meant
+|-- RunCancelledError         nothing, if the flow run was meant to be cancelled
+|-- SessionGoesOnError        cancel the session by hand, or ask the broker's people to
+|-- StepEndedError            the session ended without success (in `eb_prefect.ending`)
+|   |-- StepFailedError       read the reason and the logs, change the step
+|   `-- StepCancelledError    run the step again if that was not meant
+`-- StepsEndedError           some of many steps did not end well: each with its own error
+    |-- StepsFailedError      see those; the others are done
+    `-- StepsCancelledError   run them again if that was not meant
 """
 
 from collections.abc import Callable, Iterable
@@ -191,6 +198,17 @@ class BrokerUnavailableError(EBError):
         super().__init__(f"{broker} can't be reached: {reason}; try again later")
 
 
+class JournalUnavailableError(EBError):
+    """A journal could not be used now; nothing was accepted, and trying later may help."""
+
+    def __init__(self, journal: str, reason: str) -> None:
+        self.journal = journal
+        self.reason = reason
+        super().__init__(
+            f"no session can be put down on {journal}: {reason}; nothing was started, try again later"
+        )
+
+
 class UnusableAnswerError(EBError):
     """The broker answered, and not as the protocol says; no retry helps and no change of the request."""
 
@@ -240,6 +258,15 @@ class DuplicateStepError(EBError):
         super().__init__(f"a step named {name!r} is in this flow run already; give each step its own name")
 
 
+class NotAnsweredError(EBError):
+    """Nobody chose an offer for the step ``name``."""
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name = name
+        self.why = why
+        super().__init__(f"nobody chose an offer for step {name!r}: {why}; ask again, or give a policy")
+
+
 class StepTimeoutError(EBError):
     """The session was not final in the time the caller gave; it goes on running."""
 
@@ -250,3 +277,24 @@ class StepTimeoutError(EBError):
         super().__init__(
             f"session {session} is {phase} after {seconds:g} s; it goes on, wait again or cancel it"
         )
+
+
+class RunCancelledError(EBError):
+    """The flow run of a step is cancelled, so the step is not begun, or not waited for any more."""
+
+    def __init__(self, name: str, session: str | None = None) -> None:
+        self.name = name
+        self.session = session
+        more = "it was not begun" if session is None else f"session {session} goes on, as the step wants it"
+        super().__init__(f"the flow run is cancelled, and with it step {name!r}: {more}")
+
+
+class SessionGoesOnError(EBError):
+    """A session that was to be cancelled, and may go on; ``command`` is what ends it."""
+
+    def __init__(self, broker: str, session: str, reason: str, command: str) -> None:
+        self.broker = broker
+        self.session = session
+        self.reason = reason
+        self.command = command
+        super().__init__(f"session {session} of {broker} may go on: {reason}; to end it: {command}")

@@ -15,6 +15,14 @@ def home() -> Path:
     return Path(state) / "eb"
 
 
+def records() -> Path | str:
+    """Return where the store of records is: ``$EB_STORE``, a path or a URL, or ``records.db`` in `home`."""
+    given = os.environ.get("EB_STORE", "")
+    if "://" in given:
+        return given
+    return Path(given).absolute() if given else home() / "records.db"
+
+
 def configuration_path() -> Path:
     """Return where the file of brokers is, or would be; what else is configured lies beside it."""
     if given := os.environ.get(CHOICE):

@@ -9,11 +9,15 @@ from collections.abc import Callable, Hashable
 class Lasting:
     """Acts for each party on what it put last, once that has stood for ``seconds``.
 
-    One thread serves all parties, and only while something is waiting.
+    It acts ``rate`` times a second at most: the more parties there are, the
+    longer a thing has to last. One thread serves all parties, and only while
+    something is waiting.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, rate: float = float("inf")) -> None:
         self._seconds = seconds
+        self._pause = 1 / rate
+        self._next = 0.0
         self._waiting: dict[Hashable, tuple[float, Callable[[], None]]] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -43,8 +47,10 @@ class Lasting:
                 self._thread = None
                 return None
             party, (due, act) = next(iter(self._waiting.items()))
-            if (left := due - time.monotonic()) > 0:
+            now = time.monotonic()
+            if (left := max(due, self._next) - now) > 0:
                 return left
+            self._next = now + self._pause
             del self._waiting[party]
             act()
             return 0.0

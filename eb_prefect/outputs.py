@@ -10,7 +10,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
-from eb_prefect.brokers.protocol import Broker, Gathering, Remote
+from eb_prefect.brokers.offset import after
+from eb_prefect.brokers.protocol import Broker, Gathering, Remote, Resuming
 from eb_prefect.errors import BrokerUnavailableError, OutputGoneError
 from eb_prefect.model.parts import Connector
 from eb_prefect.model.session import Product, Session
@@ -23,8 +24,8 @@ _LONGEST = 60.0
 _PIECE = 1 << 20
 
 
-def read(broker: Broker, location: str) -> Iterator[bytes]:
-    """Yield what a connector or a product names by its location.
+def read(broker: Broker, location: str, offset: int = 0) -> Iterator[bytes]:
+    """Yield what a connector or a product names by its location, after so many bytes.
 
     A broker elsewhere that names a file does not mean one of this machine.
 
@@ -35,10 +36,12 @@ def read(broker: Broker, location: str) -> Iterator[bytes]:
     BrokerUnavailableError
         It broke off; read it again from the start.
     """
-    if isinstance(broker, Remote):
-        yield from broker.read(location)
+    if offset and isinstance(broker, Resuming):
+        yield from broker.read_from(location, offset)
+    elif isinstance(broker, Remote):
+        yield from after(broker.read(location), offset)
     elif urlsplit(location).scheme == "file":
-        yield from _read_file(broker, location)
+        yield from _read_file(broker, location, offset)
     else:
         raise OutputGoneError(broker.identity.name, location, "this broker reads files only")
 
@@ -139,12 +142,13 @@ def _write(broker: Broker, product: Product, path: Path) -> None:
         raise BrokerUnavailableError(broker.identity.name, f"{product.name} did not arrive as it was sent")
 
 
-def _read_file(broker: Broker, location: str) -> Iterator[bytes]:
+def _read_file(broker: Broker, location: str, offset: int) -> Iterator[bytes]:
     path = Path(unquote(urlsplit(location).path))
     try:
         file = path.open("rb")
     except OSError as error:
         raise OutputGoneError(broker.identity.name, location, error.strerror or str(error)) from error
     with file:
+        file.seek(offset)
         while piece := file.read(_PIECE):
             yield piece

@@ -24,6 +24,11 @@ class EBSettings(PrefectBaseSettings):
     on_cancel: Then = Field(
         default="cancel", description="What becomes of the sessions of a flow run that is cancelled."
     )
+    cancel_within: float = Field(
+        default=60.0,
+        gt=0,
+        description="For how many seconds a broker is asked again to cancel a session, then it is given up.",
+    )
     on_crash: Then = Field(
         default="leave",
         description="What becomes of the sessions of a flow run that crashes; a retry finds those left.",

@@ -110,8 +110,8 @@ def _free_port() -> int:
         return port
 
 
-def _await_answer(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    end = time.monotonic() + START_LIMIT
+def _await_answer(server: subprocess.Popen[bytes], url: str, log: Path, seconds: float = START_LIMIT) -> None:
+    end = time.monotonic() + seconds
     while server.poll() is None and time.monotonic() < end:
         try:
             _direct.open(f"{url}/health", timeout=5).close()

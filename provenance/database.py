@@ -1,107 +1,77 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The file behind the store: made whole, opened by many, locked only to write."""
+"""The database behind the store: a file of this machine, or a server for many."""
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
+from typing import Protocol
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
-from provenance import schema
 from provenance.errors import StoreError
+from provenance.sqlite import SQLite
 
-_PATIENCE = 60  # seconds that a writer waits for the others
+
+class Database(Protocol):
+    """Runs transactions; it is made where it is not there when the first one is."""
+
+    def transaction(self, *, write: bool, durable: bool = True) -> AbstractContextManager[Connection]:
+        """Yield a connection for one transaction, done as a whole or not at all.
+
+        What is not ``durable`` outlives this process and any kill, but
+        perhaps not a loss of power.
+
+        Raises
+        ------
+        StoreError
+            It was made by a later version of this program.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of it; it can be used again."""
+        ...
 
 
-def opened(path: Path) -> Engine:
-    """Open the database, and make it first where it is not there; an older one is brought up to date.
+def database(place: Path | str) -> Database:
+    """Return the database at a path, or at a URL such as ``postgresql://host/name``.
 
     Raises
     ------
     StoreError
-        It was made by a later version of this program.
+        It is a URL of something else.
     """
-    if not path.exists():
-        _made(path)
-    engine = _engine(path)
-    version = _version(engine)
-    if version in schema.NEW:
-        version = _renewed(engine)
-    if version != schema.VERSION:
-        engine.dispose()
-        raise StoreError(path, f"its version is {version}, and this program's {schema.VERSION}")
-    return engine
+    if isinstance(place, Path):
+        return SQLite(place)
+    try:
+        url = make_url(place)
+    except (ArgumentError, ValueError):  # the second of an address that the standard library can't take apart
+        raise StoreError("of EB_STORE or a block", "its address is no URL of a database") from None
+    if url.get_backend_name() != "postgresql":
+        raise StoreError(url.render_as_string(), "it should be a path, or postgresql://HOST/NAME")
+    from provenance.postgresql import PostgreSQL  # noqa: PLC0415 - most stores are files
+
+    return PostgreSQL(url)
 
 
-def _version(engine: Engine) -> int:
-    with engine.connect() as db:
-        version: int = db.exec_driver_sql("PRAGMA user_version").scalar_one()
-    return version
-
-
-def _renewed(engine: Engine) -> int:
-    """Add what a version has not, all of it or nothing; of processes that race, one does it."""
-    with transaction(engine, write=True) as db:
-        version: int = db.exec_driver_sql("PRAGMA user_version").scalar_one()
-        for table in schema.NEW.get(version, ()):
-            table.create(db)
-        if version in schema.NEW:
-            db.exec_driver_sql(f"PRAGMA user_version = {schema.VERSION}")
-    return schema.VERSION if version in schema.NEW else version
-
-
-def _made(path: Path) -> None:
-    """Make an empty database elsewhere and put it into place whole, so that processes can race."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = path.with_name(f".{path.name}.{uuid4().hex}")
-    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    engine = _engine(new, poolclass=NullPool)
-    with engine.connect() as db:
-        db.exec_driver_sql("PRAGMA journal_mode = WAL")
-        db.exec_driver_sql(f"PRAGMA user_version = {schema.VERSION}")
-        schema.metadata.create_all(db)
-    engine.dispose()
-    with suppress(FileExistsError):  # another process was faster
-        path.hardlink_to(new)
-    new.unlink()
-
-
-def _engine(path: Path, **options: Any) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _PATIENCE}, **options)
-
-    def connect(connection: Any, _: object) -> None:
-        # the driver must not begin transactions by itself: they start in begin(), and lock at once to write
-        connection.isolation_level = None
-
-    def begin(db: Connection) -> None:
-        if begins := db.get_execution_options().get("eb_begins"):
-            db.exec_driver_sql(begins)
-
-    event.listen(engine, "connect", connect)
-    event.listen(engine, "begin", begin)
-    return engine
+def shown(place: Path | str) -> str:
+    """Return the place as text without a password."""
+    if isinstance(place, Path):
+        return os.fspath(place)
+    try:
+        return make_url(place).render_as_string()
+    except (ArgumentError, ValueError):
+        return "the store"
 
 
 @contextmanager
-def transaction(engine: Engine, *, write: bool, durable: bool = True) -> Iterator[Connection]:
-    """Yield a connection for one transaction; one that writes has the lock from its start.
-
-    What is not ``durable`` outlives this process and any kill, but perhaps
-    not a loss of power.
-    """
-    begins = "BEGIN IMMEDIATE" if write else "BEGIN"
-    with engine.connect().execution_options(eb_begins=begins) as db:
-        if write:
-            _set_synchronous(db, "FULL" if durable else "NORMAL")
-        with db.begin():
-            yield db
-
-
-def _set_synchronous(db: Connection, mode: str) -> None:
-    driver = db.connection.driver_connection
-    assert driver is not None
-    driver.execute(f"PRAGMA synchronous = {mode}")
+def told(place: Path | str) -> Iterator[None]:
+    """Raise what the database says as what the caller can do something about."""
+    try:
+        yield
+    except DatabaseError as reason:
+        raise StoreError(shown(place), str(reason.orig).strip()) from reason
+    except OSError as reason:
+        raise StoreError(shown(place), reason.strerror or str(reason)) from reason

@@ -148,10 +148,10 @@ class UnknownRecordError(ProvenanceError):
 class StoreError(ProvenanceError):
     """The store can't be used as it is."""
 
-    def __init__(self, path: Path, reason: str) -> None:
-        self.path = fspath(path)
+    def __init__(self, place: str, reason: str) -> None:
+        self.place = place
         self.reason = reason
-        super().__init__(f"the store {self.path} can't be used: {reason}")
+        super().__init__(f"the store {place} can't be used: {reason}")
 
 
 class CanNotRerunError(ProvenanceError):

@@ -18,6 +18,7 @@ from eb_prefect.model.data import OtherData
 from eb_prefect.model.executable import (
     DockerContainer,
     JupyterNotebook,
+    JupyterServer,
     OtherExecutable,
     Program,
     SingularityContainer,
@@ -71,7 +72,8 @@ def addresses(request: ExecutionRequest) -> Iterator[tuple[str, str]]:
     for data in request.data:
         for place in _places(data.neutral()):
             yield f"data[{data.name or data.uuid or ''}]", place
-    if isinstance(request.executable, JupyterNotebook | SingularityContainer) and request.executable.location:
+    located = (JupyterNotebook, JupyterServer, SingularityContainer)
+    if isinstance(request.executable, located) and request.executable.location:
         yield "executable", request.executable.location
 
 
@@ -114,6 +116,8 @@ def _programs(request: ExecutionRequest) -> Iterator[str]:
             yield first
         case JupyterNotebook(location=str() as place) | SingularityContainer(location=str() as place):
             yield place
+        case JupyterServer():
+            yield "jupyter-server"  # what it opens is told by its address
         case _:
             return
 
@@ -124,7 +128,7 @@ def _images(request: ExecutionRequest) -> Iterator[str]:
 
 
 def _steering(request: ExecutionRequest) -> Iterator[str]:
-    if isinstance(request.executable, Program):
+    if isinstance(request.executable, Program | JupyterServer):
         yield from (name for name in request.executable.environment if _STEERS.fullmatch(name))
 
 

@@ -5,14 +5,13 @@ Most of the time of a short write is that of building its SQL, so each
 statement is written once; what runs is the driver's own.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, bindparam
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Dialect, Table, bindparam
+from sqlalchemy.dialects import postgresql, sqlite
 
 from provenance.diff import flat
 from provenance.record import StepRecord
@@ -44,7 +43,8 @@ def interned(db: Connection, names: Iterable[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for start in range(0, len(wanted), _NAMES_AT_ONCE):
         some = wanted[start : start + _NAMES_AT_ONCE]
-        query = f"SELECT name, id FROM things WHERE name IN ({','.join('?' * len(some))})"  # noqa: S608 -- marks only
+        marks = ",".join([_DIALECTS[db.dialect.name].mark] * len(some))
+        query = f"SELECT name, id FROM things WHERE name IN ({marks})"  # noqa: S608 -- marks only
         found.update((name, number) for name, number in db.exec_driver_sql(query, tuple(some)))
     return found
 
@@ -53,7 +53,7 @@ def insert_rows(db: Connection, table: Table, rows: Sequence[Row]) -> int:
     """Write rows that have the same columns, but for those that are there; return how many were written."""
     if not rows:
         return 0
-    sql, order = _insert_of(table.name, tuple(rows[0]))
+    sql, order = _insert_of(db.dialect.name, table.name, tuple(rows[0]))
     values = [tuple(row[name] for name in order) for row in rows]
     return db.exec_driver_sql(sql, values if len(values) > 1 else values[0]).rowcount
 
@@ -63,11 +63,26 @@ class _SQL(NamedTuple):
     order: tuple[str, ...]
 
 
+class _Speech(NamedTuple):
+    """How a kind of database wants rows to be written, and what stands for a value."""
+
+    dialect: Dialect
+    insert: Callable[[Table], Any]
+    mark: str
+
+
+_DIALECTS = {
+    "sqlite": _Speech(sqlite.dialect(), sqlite.insert, "?"),
+    "postgresql": _Speech(postgresql.dialect(paramstyle="format"), postgresql.insert, "%s"),  # type: ignore[no-untyped-call]
+}
+
+
 @cache
-def _insert_of(name: str, columns: tuple[str, ...]) -> _SQL:
-    statement = insert(things.metadata.tables[name]).on_conflict_do_nothing()
+def _insert_of(kind: str, name: str, columns: tuple[str, ...]) -> _SQL:
+    speech = _DIALECTS[kind]
+    statement = speech.insert(things.metadata.tables[name]).on_conflict_do_nothing().inline()
     written = statement.values({column: bindparam(column) for column in columns})
-    compiled = written.compile(dialect=sqlite.dialect())
+    compiled = written.compile(dialect=speech.dialect)
     return _SQL(str(compiled), tuple(compiled.positiontup or ()))
 
 
@@ -115,13 +130,19 @@ def _index(number: int, record: StepRecord, at: dict[str, int]) -> dict[Table, l
             for one in record.inputs
         ],
         parameters: [
-            {"record": number, "path": path, "value": str(value)[:_VALUE_LIMIT]} for path, value in leaves
+            {"record": number, "path": path, "value": str(value)[:_VALUE_LIMIT].replace("\0", "\ufffd")}
+            for path, value in leaves
         ],
         links: [
             {"child": child, "parent": parent, "kind": kind}
             for child, parent, kind in _links(number, record, at)
         ],
     }
+
+
+def _indexed(value: object) -> str:
+    """Return a value as text to look for; a server's text has no NUL."""
+    return str(value)[:_VALUE_LIMIT].replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _links(number: int, record: StepRecord, at: dict[str, int]) -> Iterable[tuple[int, int, str]]:

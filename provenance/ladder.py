@@ -11,14 +11,14 @@ it is.
 from collections.abc import Iterable
 from pathlib import Path
 
-from eb_prefect.home import home
+from eb_prefect.home import records
 from provenance.products.extract import Reading, reading
 from provenance.products.found import Binding, Found, Rung
 
 _ENOUGH = (Binding.BOUND, Binding.UNCHECKED)
 
 
-def climb(path: Path, *, check: bool = True, database: Path | None = None) -> Found:
+def climb(path: Path, *, check: bool = True, database: Path | str | None = None) -> Found:
     """Return the record of a file that fits its content best, of equal ones the surest.
 
     The store is that in ``database``, by default this user's; one that has
@@ -44,12 +44,12 @@ def climb(path: Path, *, check: bool = True, database: Path | None = None) -> Fo
         return near.truest
     if check and not near.contents.parts:
         near = reading(path, always=True)
-    found = (*near.found, *_in_store(near, database or home() / "records.db", check=check))
+    found = (*near.found, *_in_store(near, database or records(), check=check))
     return near._replace(found=tuple(sorted(found, key=lambda one: list(Rung).index(one.rung)))).truest
 
 
-def _in_store(near: Reading, database: Path, *, check: bool) -> Iterable[Found]:
-    if not database.exists():
+def _in_store(near: Reading, database: Path | str, *, check: bool) -> Iterable[Found]:
+    if isinstance(database, Path) and not database.exists():
         return ()
     # without the store a start takes a tenth of the time
     from provenance.store import Store  # noqa: PLC0415 -- see above

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from eb_prefect.check import faults
 from eb_prefect.edit import patch_of, patched
-from eb_prefect.model.executable import DockerContainer, Executable, JupyterNotebook
+from eb_prefect.model.executable import DockerContainer, Executable, JupyterNotebook, JupyterServer
 from eb_prefect.model.parts import Checksum
 from eb_prefect.model.request import ExecutionRequest
+from eb_prefect.redact import REDACTED
 from provenance.canonical import canonical, ni
 from provenance.derive import derived
 from provenance.diff import Difference, differences, flat
@@ -17,7 +18,6 @@ from provenance.errors import CanNotRerunError
 from provenance.parts import Link, Verb, sha256_name
 from provenance.places import local
 from provenance.record import StepRecord
-from provenance.redact import REDACTED
 from provenance.wholes import whole
 
 _NO_DIGEST = frozenset(("", "0000", None))
@@ -125,7 +125,8 @@ def _pinned(record: StepRecord, request: ExecutionRequest, places: Mapping[str, 
 
 def _pinned_notebook(record: StepRecord, asked: Executable | None) -> Executable | None:
     ran = record.session.executable
-    if not (isinstance(asked, JupyterNotebook) and isinstance(ran, JupyterNotebook)):
+    notebooks = (JupyterNotebook, JupyterServer)
+    if not (isinstance(asked, notebooks) and isinstance(ran, notebooks)):
         return asked
     is_same = asked.location == ran.location and asked.checksum is None
     return asked.model_copy(update={"checksum": ran.checksum}) if is_same else asked

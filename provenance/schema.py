@@ -98,5 +98,8 @@ signatures = Table(
     sqlite_with_rowid=False,
 )
 
+version = Table("eb_store", MetaData(), Column("number", Integer, nullable=False))
+"""Where a server, whose databases have no version of their own, has it."""
+
 NEW = {1: (signatures,)}
 """The tables that a version has not, by version."""

@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, bindparam, select
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import Connection, Select, bindparam, select
 
-from eb_prefect.home import home
-from provenance.database import opened, transaction
+from eb_prefect.home import records as records_place
+from provenance.database import Database, database, shown, told
 from provenance.entries import ALL, Entry, Lineage, Wanted
-from provenance.errors import StoreError, UnknownRecordError
+from provenance.errors import UnknownRecordError
 from provenance.indexing import insert_rows, interned, kept, time_text
 from provenance.lineage import lineage
 from provenance.parts import Maker
@@ -40,17 +39,17 @@ _LOCATED = (
 )
 """What each capture asks is put together once."""
 
-_stores: dict[Path, "Store"] = {}
+_stores: dict[Path | str, "Store"] = {}
 
 
 def default_store() -> "Store":
     """Return this user's store; one object, and so one connection, a process."""
-    path = home() / "records.db"
-    return _stores.setdefault(path, Store(path))
+    place = records_place()
+    return _stores.setdefault(place, Store(place))
 
 
 class Store:
-    """Records in an SQLite database that any number of processes may use at once.
+    """Records in a database that any number of processes may use at once.
 
     Each method is one transaction: done as a whole, or not at all. Records
     are never changed or removed. Every method raises `StoreError` where the
@@ -58,20 +57,26 @@ class Store:
 
     Parameters
     ----------
-    path
-        The database; ``records.db`` in this user's home by default. It is
-        made, for this user's eyes only, when it is first used.
+    place
+        The path of an SQLite database on this machine, or the URL of one on a
+        PostgreSQL server (``postgresql://...``), which machines share;
+        `eb_prefect.home.records` by default. It is made when it is first used, a file for
+        this user's eyes only.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = path or home() / "records.db"
-        self._engine: Engine | None = None
+    def __init__(self, place: Path | str | None = None) -> None:
+        self.place = place or records_place()
+        self._database: Database | None = None
+
+    @property
+    def name(self) -> str:
+        """Where it is, without a password."""
+        return shown(self.place)
 
     def close(self) -> None:
         """Let go of the database; the store can be used again."""
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
+        if self._database is not None:
+            self._database.close()
 
     def add(self, record: StepRecord, *, taken_out: Mapping[str, str] | None = None) -> bool:
         """Keep a record, and say whether it is new.
@@ -116,13 +121,13 @@ class Store:
             text = db.scalar(select(records.c.text).join(things).where(things.c.name == digest))
         if text is None:
             raise UnknownRecordError(digest)
-        return read_record(text, str(self.path))
+        return read_record(text, self.name)
 
     def of_session(self, broker: str, session: str) -> StepRecord | None:
         """Return the record of a broker's session, if it has been captured."""
         with self._db() as db:
             text = db.scalar(_OF_SESSION, {"session": session, "broker": broker})
-        return None if text is None else read_record(text, str(self.path))
+        return None if text is None else read_record(text, self.name)
 
     def by_content(self, digest: str) -> tuple[Maker, ...]:
         """Return who made a content, or a whole file, of that digest; the latest first."""
@@ -196,15 +201,11 @@ class Store:
 
     @contextmanager
     def _db(self, *, write: bool = False, durable: bool = True) -> Iterator[Connection]:
-        try:
-            if self._engine is None:
-                self._engine = opened(self.path)
-            with transaction(self._engine, write=write, durable=durable) as db:
+        with told(self.place):
+            if self._database is None:
+                self._database = database(self.place)
+            with self._database.transaction(write=write, durable=durable) as db:
                 yield db
-        except DatabaseError as reason:
-            raise StoreError(self.path, str(reason.orig)) from reason
-        except OSError as reason:
-            raise StoreError(self.path, reason.strerror or str(reason)) from reason
 
 
 def _as_text(path: Path) -> str:

@@ -51,7 +51,7 @@ class _Told(NamedTuple):
     def __call__(self, record: StepRecord, name: str, rung: Rung) -> Found:
         story: dict[str, Any] = json.loads(record.text)
         product = next(one for one in story["products"] if one["name"] == name)
-        found = states(self.path, product, self.present, str(self.store.path))
+        found = states(self.path, product, self.present, self.store.name)
         signatures = checked(self.store.signatures(record.digest), record.digest)
         how = "by the pointer in the file" if rung is Rung.POINTER else "by the digest of the content"
         return Found(
@@ -61,7 +61,7 @@ class _Told(NamedTuple):
             digest=record.digest,
             product=product,
             rung=rung,
-            place=f"{self.store.path}, {how}",
+            place=f"{self.store.name}, {how}",
             parts=descended(found) if rung is Rung.POINTER else found,
             faults=forged(signatures),
             signatures=signatures,

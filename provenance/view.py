@@ -18,7 +18,7 @@ from html import escape
 from os import PathLike
 from pathlib import Path
 
-from eb_prefect.home import home
+from eb_prefect.home import records
 from provenance.diff import record_differences
 from provenance.errors import MalformedRecordError, UnknownRecordError
 from provenance.ladder import climb
@@ -82,9 +82,9 @@ def view(path: str | PathLike[str], *, check: bool = True, database: Path | None
     StoreError
         The store can't be used.
     """
-    place = database or home() / "records.db"
+    place = database or records()
     found = climb(Path(path), check=check, database=place)
-    store = Store(place) if place.exists() else None
+    store = Store(place) if isinstance(place, str) or place.exists() else None
     return View(found, _picture(found, store), _changes(found, store))
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.containers import images
+from tests.postgres import postgres
 from tests.serving import in_force
 from tests.slurm import slurm
 from tests.sshd import sshd
 
-__all__ = ["images", "slurm", "sshd"]
+__all__ = ["images", "postgres", "slurm", "sshd"]
 
 # a shell ignores it for what it starts in the background, and so would the programs that tests interrupt
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -48,3 +48,12 @@ def test_the_thread_comes_back_when_it_is_needed_again() -> None:
         lasting.put("one", lambda text=text: acted.append(text))
         until(lambda text=text: text in acted and not serving())
     assert acted == ["once", "twice"]
+
+
+def test_many_are_acted_on_one_after_the_other() -> None:
+    acted: list[float] = []
+    lasting = Lasting(0.0, rate=20.0)
+    for party in range(5):
+        lasting.put(party, lambda: acted.append(time.monotonic()))
+    until(lambda: len(acted) == 5)
+    assert acted[-1] - acted[0] >= 4 / 20.0

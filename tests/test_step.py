@@ -23,11 +23,12 @@ from eb_prefect.errors import (
     UnknownSessionError,
     UnusableAnswerError,
 )
-from eb_prefect.journal import Call, Journal
+from eb_prefect.journal import Call, Handle
+from eb_prefect.journal_directory import DirectoryJournal
 from eb_prefect.model.executable import Program
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import OfferSet, Session
-from eb_prefect.model.steprun import BrokerIdentity, PhaseChange
+from eb_prefect.model.steprun import BrokerIdentity, PhaseChange, StepRun
 from eb_prefect.onlooking import Hearing
 from eb_prefect.pace import LOCAL, REMOTE
 from eb_prefect.step import StepOptions, run_step, run_step_async
@@ -38,9 +39,9 @@ LONG = ((0.0, "RUNNING"), (60.0, "COMPLETED"))
 
 
 def options(folder: Path, **given: object) -> StepOptions:
-    return StepOptions(journal=Journal(folder), pace=LOCAL._replace(longest=0.01, settle=0.1))._replace(
-        **given
-    )
+    return StepOptions(
+        journal=DirectoryJournal(folder), pace=LOCAL._replace(longest=0.01, settle=0.1)
+    )._replace(**given)
 
 
 def test_a_step_tells_its_phases_in_order(tmp_path: Path) -> None:
@@ -190,6 +191,87 @@ def test_a_retry_of_the_same_flow_run_gets_the_same_session(tmp_path: Path) -> N
     )
 
 
+@pytest.mark.parametrize("phase", ["FAILED", "CANCELLED"])
+@pytest.mark.parametrize("same", [{"run": "a flow run"}, {"key": "mine"}], ids=["run", "key"])
+def test_what_did_not_complete_is_begun_anew(tmp_path: Path, phase: str, same: dict[str, str]) -> None:
+    broker = ScriptedBroker(((0.0, phase),))
+    first = run_step(broker, REQUEST, name="one", options=options(tmp_path, **same))
+    second = run_step(broker, REQUEST, name="one", options=options(tmp_path, **same))
+    broker.script = ((0.0, "COMPLETED"),)
+    third = run_step(broker, REQUEST, name="one", options=options(tmp_path, **same))
+    again = run_step(broker, REQUEST, name="one", options=options(tmp_path, **same))
+    assert len({first.chosen, second.chosen, third.chosen}) == 3
+    assert again.chosen == third.chosen
+
+
+def test_a_failure_that_nobody_was_told_of_is_told_first(tmp_path: Path) -> None:
+    class BrokenOffError(Exception):
+        pass
+
+    def break_off(broker: object, run: object) -> StepRun:
+        raise BrokenOffError
+
+    broker = ScriptedBroker(((0.0, "FAILED"),))
+    with pytest.raises(BrokenOffError):
+        run_step(broker, REQUEST, name="one", options=options(tmp_path, run="r", finish=break_off))
+    assert run_step(broker, REQUEST, name="one", options=options(tmp_path, run="r")).session.phase == "FAILED"
+    assert broker.runs == 1
+    run_step(broker, REQUEST, name="one", options=options(tmp_path, run="r"))
+    assert broker.runs == 2
+
+
+def test_a_key_finds_the_session_in_any_run(tmp_path: Path) -> None:
+    broker = ScriptedBroker()
+    keyed = options(tmp_path, key="mine")
+    chosen = {
+        run_step(broker, REQUEST, name="one", options=keyed._replace(**there)).chosen
+        for there in ({}, {"scope": "flow a", "run": "1"}, {"scope": "flow b", "run": "2"})
+    }
+    assert len(chosen) == broker.runs == 1
+    run_step(broker, REQUEST, name="one", options=keyed._replace(key="another"))
+    run_step(broker, REQUEST, name="two", options=keyed)
+    run_step(broker, REQUEST.model_copy(update={"name": "other"}), name="one", options=keyed)
+    assert broker.runs == 4
+
+
+@pytest.mark.parametrize("same", [{"run": "a flow run"}, {"key": "mine"}], ids=["run", "key"])
+def test_one_call_made_by_many_at_once_is_one_session(tmp_path: Path, same: dict[str, str]) -> None:
+    broker = ScriptedBroker(((0.0, "RUNNING"), (0.2, "COMPLETED")))
+    all_here = threading.Barrier(5)
+
+    def run(_: int) -> str:
+        all_here.wait()
+        return run_step(broker, REQUEST, name="one", options=options(tmp_path, **same)).chosen
+
+    with ThreadPoolExecutor(5) as pool:
+        assert len(set(pool.map(run, range(5)))) == 1
+    assert broker.runs == 1
+    assert not list(tmp_path.rglob("*.turn"))
+
+
+def test_a_journal_tells_the_sessions_of_a_flow_run(tmp_path: Path) -> None:
+    broker, journal = ScriptedBroker(), DirectoryJournal(tmp_path)
+    one = run_step(broker, REQUEST, name="one", options=options(tmp_path, run="a/run"))
+    call = Call(scope="s", name="two", broker="b", request="r", run="a/run")
+    seen = PhaseChange(phase="OFFERED", seen=datetime.now(UTC))
+    with journal.write(handle(call, "the second"), seen):
+        told = list(journal.sessions_of("a/run"))
+        assert [(kept.handle.session, kept.phase, kept.delivered) for kept in told] == [
+            (one.chosen, "COMPLETED", True),
+            ("the second", "OFFERED", False),
+        ]
+    assert told[0].handle.broker == broker.identity
+    assert list(journal.sessions_of("another")) == []
+
+
+def test_a_run_that_takes_a_session_over_has_it_too(tmp_path: Path) -> None:
+    broker = ScriptedBroker()
+    run_step(broker, REQUEST, name="one", options=options(tmp_path, key="mine", run="first"))
+    run_step(broker, REQUEST, name="one", options=options(tmp_path, key="mine", run="second"))
+    journal = DirectoryJournal(tmp_path)
+    assert list(journal.sessions_of("first")) == list(journal.sessions_of("second")) != []
+
+
 @pytest.mark.parametrize("differs", ["name", "request", "scope"])
 def test_another_step_gets_a_session_of_its_own(tmp_path: Path, differs: str) -> None:
     broker = ScriptedBroker()
@@ -202,18 +284,25 @@ def test_another_step_gets_a_session_of_its_own(tmp_path: Path, differs: str) ->
     assert broker.runs == 2
 
 
+def handle(call: Call, session: str) -> Handle:
+    return Handle(call=call, owner="", offers=OfferSet(result="YES"), session=session)
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from eb_prefect.journal import Call, Journal
+from eb_prefect.journal import Call, Handle
+from eb_prefect.journal_directory import DirectoryJournal
 from eb_prefect.model.session import OfferSet
 from eb_prefect.model.steprun import PhaseChange
-journal = Journal(Path(sys.argv[1]))
+journal = DirectoryJournal(Path(sys.argv[1]))
 seen = PhaseChange(phase="OFFERED", seen="2026-11-24T10:40:41Z")
 call = Call(scope="s", name="n", broker="b", request="r")
-with journal.write(call, OfferSet(result="YES"), "the-session", seen) as entry:
+handle = Handle(call=call, owner="", offers=OfferSet(result="YES"), session="the-session")
+with journal.write(handle, seen) as entry:
     if sys.argv[2] == "delivered":
-        journal.deliver(entry)
+        entry.note(seen.model_copy(update={"phase": "COMPLETED"}))
+        entry.deliver()
     if sys.argv[2] == "in mid-line":
         entry._file.write('{"change": {"pha')
         entry._file.flush()
@@ -240,12 +329,12 @@ def test_what_another_process_left_is_taken_over(tmp_path: Path, state: str, end
         check=False,
     )
     assert ended.returncode == (-signal.SIGKILL if end == "killed" else 0)
-    journal = Journal(tmp_path)
+    journal = DirectoryJournal(tmp_path)
     with journal.take(Call(scope="s", name="n", broker="b", request="r")) as entry:
         assert (entry is not None) is found
         if entry is not None:
             assert entry.handle.session == "the-session"
-            assert [change.phase for change in entry.changes] == ["OFFERED"]
+            assert entry.changes[0].phase == "OFFERED"
             path = entry.path
     if found:
         for line in path.read_text().splitlines():
@@ -255,19 +344,19 @@ def test_what_another_process_left_is_taken_over(tmp_path: Path, state: str, end
 def test_an_entry_that_is_being_watched_is_left_alone(tmp_path: Path) -> None:
     call = Call(scope="s", name="n", broker="b", request="r")
     seen = PhaseChange(phase="OFFERED", seen=datetime.now(UTC))
-    writing = Journal(tmp_path).write(call, OfferSet(result="YES"), "one", seen)
-    with writing, Journal(tmp_path).take(call) as entry:
+    writing = DirectoryJournal(tmp_path).write(handle(call, "one"), seen)
+    with writing, DirectoryJournal(tmp_path).take(call) as entry:
         assert entry is None
 
 
 def test_steps_of_many_threads_belong_to_one_process(tmp_path: Path) -> None:
-    journal, all_here = Journal(tmp_path), threading.Barrier(20)
+    journal, all_here = DirectoryJournal(tmp_path), threading.Barrier(20)
 
     def write(n: int) -> str:
         call = Call(scope="s", name=f"step {n}", broker="b", request="r")
         seen = PhaseChange(phase="OFFERED", seen=datetime.now(UTC))
         all_here.wait()
-        with journal.write(call, OfferSet(result="YES"), f"session {n}", seen) as entry:
+        with journal.write(handle(call, f"session {n}"), seen) as entry:
             return entry.handle.owner
 
     with ThreadPoolExecutor(20) as pool:

@@ -88,6 +88,6 @@ def _configured(name: str, entry: BrokerEntry) -> Place:
 
 
 def _block(name: str) -> BrokerEntry:
-    from eb_prefect.blocks import entry_of_block  # noqa: PLC0415 - Prefect, which is slow to import
+    from eb_prefect.blocks.broker import entry_of_block  # noqa: PLC0415 - Prefect, which is slow to import
 
     return entry_of_block(name)

@@ -5,7 +5,7 @@ The other protocols here are for what some brokers can do beside it; a
 caller asks with ``isinstance`` whether one can.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -118,6 +118,19 @@ class Batching(Protocol):
 
 
 @runtime_checkable
+class AcceptingMany(Protocol):
+    """A broker to which many offers at once are little more work than one."""
+
+    def accept_all(self, sessions: Sequence[str]) -> list[Session]:
+        """Accept offers; what has begun is what `Broker.accept` finds afterwards.
+
+        Raises what `Broker.accept` raises, of the first for which it does. Some
+        may have been accepted then.
+        """
+        ...
+
+
+@runtime_checkable
 class Noticing(Protocol):
     """A broker that can tell cheaply that a session has not changed."""
 
@@ -158,6 +171,39 @@ class Rejecting(Protocol):
 
 
 @runtime_checkable
+class Releasing(Protocol):
+    """A broker whose interactive sessions can be brought to their proper end."""
+
+    def release(self, session: str) -> Session:
+        """Say that an interactive session is not needed any more, and return it as it is now.
+
+        It ends as if its time were over: COMPLETED, with what it made. A
+        session that is not interactive stays as it is, and so does any other
+        at a broker that does not take it; the caller reads the phase.
+
+        Raises what `Broker.cancel` raises.
+        """
+        ...
+
+
+@runtime_checkable
+class Opening(Protocol):
+    """A broker that keeps to itself how a person gets into an interactive session, until it is asked."""
+
+    def way_in(self, session: str) -> str:
+        """Return an address that lets in whoever has it: for the session's owner, and never to be kept.
+
+        Raises
+        ------
+        OutputGoneError
+            The session is not AVAILABLE, or nothing that a person could enter.
+
+        Besides, what `Broker.session` raises.
+        """
+        ...
+
+
+@runtime_checkable
 class Remote(Protocol):
     """A broker whose streams and products are not files of this machine."""
 
@@ -170,6 +216,18 @@ class Remote(Protocol):
             There is nothing at the location (any more).
         BrokerUnavailableError
             It broke off; read it again from the start.
+        """
+        ...
+
+
+@runtime_checkable
+class Resuming(Protocol):
+    """A broker whose streams and products can be read from anywhere within, see `Remote`."""
+
+    def read_from(self, location: str, offset: int) -> Iterator[bytes]:
+        """Yield what follows the first ``offset`` bytes, as far as there is any now.
+
+        Raises what `Remote.read` raises.
         """
         ...
 

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from eb_prefect.errors import Fault
-from eb_prefect.model.executable import DockerContainer, JupyterNotebook, Program
+from eb_prefect.model.executable import DockerContainer, JupyterNotebook, JupyterServer, Program
 from eb_prefect.model.kind import KNOWN, PLACEHOLDERS
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.unknown import unknown_fields
@@ -25,6 +25,7 @@ def doubts(request: ExecutionRequest) -> Iterator[Fault]:
     yield from unknown_field_doubts(request)
     yield from _kinds(request)
     yield from _image(request)
+    yield from _endless(request)
     yield from _secrets(request)
     for n, volume in enumerate(request.volumes):
         yield Fault(f"volumes[{n}]", f"{volume.name!r} is attached to nothing; name it in compute.volumes")
@@ -63,6 +64,13 @@ def _image(request: ExecutionRequest) -> Iterator[Fault]:
         yield Fault("executable.image.digest", reason)
 
 
+def _endless(request: ExecutionRequest) -> Iterator[Fault]:
+    asked = request.schedule.requested if request.schedule else None
+    if isinstance(request.executable, JupyterServer) and (asked is None or asked.duration is None):
+        reason = "is missing; an interactive session without it is kept until somebody releases it"
+        yield Fault("schedule.requested.duration", reason)
+
+
 def _secrets(request: ExecutionRequest) -> Iterator[Fault]:
     why = "brokers show sessions to everybody, so give it in another way"
     for steps, name in _settings(request):
@@ -75,7 +83,7 @@ def _secrets(request: ExecutionRequest) -> Iterator[Fault]:
 
 def _settings(request: ExecutionRequest) -> Iterator[tuple[tuple[str, ...], str]]:
     match request.executable:
-        case DockerContainer() | Program():
+        case DockerContainer() | Program() | JupyterServer():
             yield from (
                 (("executable", "environment", name), name) for name in request.executable.environment
             )

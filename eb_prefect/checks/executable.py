@@ -11,6 +11,7 @@ from eb_prefect.model.executable import (
     DockerContainer,
     Executable,
     JupyterNotebook,
+    JupyterServer,
     OtherExecutable,
     Program,
     SingularityContainer,
@@ -35,6 +36,8 @@ def executable_faults(executable: Executable | None) -> Iterator[Fault]:
         case JupyterNotebook():
             yield from location_faults(executable.location, "executable.location")
             yield from checksum_faults(executable.checksum, "executable.checksum")
+        case JupyterServer():
+            yield from _jupyter_server(executable)
         case Program():
             yield from _program(executable)
         case OtherExecutable():
@@ -58,6 +61,15 @@ def _docker(container: DockerContainer) -> Iterator[Fault]:
         if label.startswith(RESERVED_LABEL):
             path = path_text(("executable", "labels", label))
             yield Fault(path, f"begins with {RESERVED_LABEL}, which is the broker's")
+
+
+def _jupyter_server(server: JupyterServer) -> Iterator[Fault]:
+    if server.location is not None:
+        yield from location_faults(server.location, "executable.location")
+        yield from checksum_faults(server.checksum, "executable.checksum")
+    elif server.checksum is not None:
+        yield Fault("executable.checksum", "pins a notebook, and executable.location names none")
+    yield from _environment(server.environment)
 
 
 def _program(program: Program) -> Iterator[Fault]:

@@ -102,6 +102,20 @@ class Program(Component):
     environment: Environment = Field(default_factory=dict)
 
 
+class JupyterServer(Component):
+    """A Jupyter server for a person, kept until its time is over or it is released: our own kind.
+
+    The URI is ``urn:eb-prefect:kind/executable/jupyter-server``. A notebook at
+    ``location``, if there is one, is copied in and opened, and ``checksum``
+    pins it; nothing of it runs by itself.
+    """
+
+    kind: Annotated[Literal["executable/jupyter-server"], Short] = "executable/jupyter-server"
+    location: Text | None = None
+    checksum: Checksum | None = None
+    environment: Environment = Field(default_factory=dict)
+
+
 class OtherExecutable(Component):
     """An executable of a kind that this model does not know, kept as it came."""
 
@@ -113,11 +127,13 @@ Executable = Annotated[
     | Annotated[SingularityContainer, Tag("executable/singularity-container")]
     | Annotated[JupyterNotebook, Tag("executable/jupyter-notebook")]
     | Annotated[Program, Tag("executable/program")]
+    | Annotated[JupyterServer, Tag("executable/jupyter-server")]
     | Annotated[OtherExecutable, Tag("other")],
     by_kind(
         "executable/docker-container",
         "executable/singularity-container",
         "executable/jupyter-notebook",
         "executable/program",
+        "executable/jupyter-server",
     ),
 ]

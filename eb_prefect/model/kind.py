@@ -10,8 +10,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator
 
-PROGRAM_URN = "urn:eb-prefect:kind/executable/program"
-"""The URI of our own executable kind, the same in every dialect."""
+OUR_URNS = {
+    "executable/program": "urn:eb-prefect:kind/executable/program",
+    "executable/jupyter-server": "urn:eb-prefect:kind/executable/jupyter-server",
+}
+"""The URIs of our own executable kinds, the same in every dialect."""
 
 KNOWN = frozenset(
     {
@@ -19,6 +22,7 @@ KNOWN = frozenset(
         "executable/singularity-container",
         "executable/jupyter-notebook",
         "executable/program",
+        "executable/jupyter-server",
         "compute/simple-compute-resource",
         "volume/simple-volume-mount",
         "storage/simple-storage-resource",

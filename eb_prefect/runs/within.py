@@ -1,20 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """The options of a step with what the run that it is in adds to them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from eb_prefect.onlooking import Onlooker
+from eb_prefect.runs.belonging import belonging
+from eb_prefect.runs.board import Board
+from eb_prefect.runs.cancelling import cancelled_with_run
+from eb_prefect.runs.cautions import caution
 from eb_prefect.runs.claims import claim
-from eb_prefect.runs.here import Here, here
+from eb_prefect.runs.entrances import ShownEntrance
+from eb_prefect.runs.events import PhaseEvents
+from eb_prefect.runs.here import Here, Part, here
+from eb_prefect.runs.journals import journal_for
+from eb_prefect.runs.offers import ShownOffers
+from eb_prefect.runs.output import Output
 from eb_prefect.runs.phases import ShownPhases
+from eb_prefect.runs.report import ShownReport
 from eb_prefect.step import StepOptions
 
 # who looks on in every run, in this order
-_ONLOOKERS: tuple[Callable[[Here], Onlooker], ...] = (ShownPhases,)
-_DEFAULT = StepOptions()
+_ONLOOKERS: tuple[Callable[[Here], Onlooker], ...] = (
+    Output,
+    ShownPhases,
+    PhaseEvents,
+    ShownOffers,
+    ShownReport,
+    ShownEntrance,
+)
 
 
-def within_flow_run(name: str, options: StepOptions) -> StepOptions:
+def within_flow_run(name: str, options: StepOptions, *, part: Part = "step") -> StepOptions:
     """Return the options with what the current task run adds to them.
 
     Its flow is the scope of the step unless the user gave a key, and its name,
@@ -25,12 +41,41 @@ def within_flow_run(name: str, options: StepOptions) -> StepOptions:
     DuplicateStepError
         Another task run of the flow run has a step of this name.
     """
-    at = here(name)
+    at = here(name, part)
     if at is None:
         return options
-    if at.flow_run is not None:
-        claim(at)
-        options = options._replace(run=str(at.flow_run.id))
-        if options.scope == _DEFAULT.scope:
-            options = options._replace(scope=f"flow {at.flow}")
-    return options._replace(onlookers=(*(made(at) for made in _ONLOOKERS), *options.onlookers))
+    options = _belonging(at, options)
+    ours = (*(made(at) for made in _ONLOOKERS), *cancelled_with_run(at, options))
+    return options._replace(onlookers=(*ours, *options.onlookers))
+
+
+def many_within_flow_run(
+    name: str, names: Iterable[str], options: StepOptions
+) -> tuple[StepOptions, Board | None]:
+    """Return the same for many steps of one task run, and the board that shows them.
+
+    Outside of a run nothing is added, and there is no board.
+
+    Raises
+    ------
+    DuplicateStepError
+        Another task run of the flow run has a step of one of these names.
+    """
+    at = here(name)
+    if at is None:
+        return options, None
+    names = tuple(names)
+    options = _belonging(at, options)
+    for each in names:
+        claim(at._replace(name=each))
+    # who looks on at each of many steps that one task run has
+    return options, Board(at, len(names), lambda one: (PhaseEvents(one), *cancelled_with_run(one, options)))
+
+
+def _belonging(at: Here, options: StepOptions) -> StepOptions:
+    if at.flow_run is None or at.flow is None:
+        return options._replace(journal=journal_for(None, options))
+    claim(at)
+    options = belonging(at.flow_run, at.flow, options)
+    caution(at, options.journal)
+    return options

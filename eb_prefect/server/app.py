@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from eb_prefect.brokers.http.paths import PATHS
+from eb_prefect.brokers.http.paths import PATHS, WAY_IN
 from eb_prefect.brokers.protocol import Broker
 from eb_prefect.home import home as default_home
 from eb_prefect.server.asked import Asked
@@ -94,6 +94,7 @@ def _routes(door: Door, desk: Desk, dialect: Dialect, below: str) -> list[Route]
     add("GET", "/offersets/{uuid}", door.opens(desk.offer_set, dialect, below))
     add("GET", "/sessions/{uuid}", door.opens(desk.session, dialect, below))
     add("POST", "/sessions/{uuid}", door.opens(desk.update, dialect, below))
+    add("GET", f"/sessions/{{uuid}}/{WAY_IN}", door.opens(desk.way_in, dialect, below))
     for name, verb in (("stdout", outputs.stdout), ("stderr", outputs.stderr)):
         path = f"/sessions/{{uuid}}/docker/{name}-get"
         add("GET", path, door.opens(verb, dialect, below, any_form=True))

@@ -11,7 +11,7 @@ from uuid import uuid4
 from starlette.responses import Response
 
 from eb_prefect.brokers.http.paths import is_identifier
-from eb_prefect.brokers.protocol import Broker, Rejecting
+from eb_prefect.brokers.protocol import Broker, Opening, Rejecting, Releasing
 from eb_prefect.errors import BrokerUnavailableError, OfferGoneError, UnknownSessionError
 from eb_prefect.model.parts import Update
 from eb_prefect.model.phase import Phase
@@ -83,13 +83,24 @@ class Desk:
         and is no error. REJECTED declines an open offer and never ends what
         was accepted; with a broker that can't decline, the offer is cancelled.
         FAILED is the client's word that it gives up, which is to cancel: how
-        a session ended is for the broker to say.
+        a session ended is for the broker to say. RELEASING, a word of ours,
+        brings an interactive session to its proper end.
         """
         update = update_of(asked.body, asked.dialect)
         if self._has_owners:
             self._check_owner(asked, self._served.find(asked.uuid), "changed")
         session = self._changed(asked.uuid, update)
         return asked.answer(session_document(session, asked.dialect, asked.base))
+
+    def way_in(self, asked: Asked) -> Response:
+        """Tell the owner of a session how a person gets in, whoever may read the session."""
+        if self._has_owners:
+            self._check_owner(asked, self._served.find(asked.uuid), "entered")
+        broker = owner_of(self.broker, asked.uuid)
+        if not isinstance(broker, Opening):
+            raise Refusal(404, "this broker tells all that it tells in the connectors of its sessions")
+        document = {"location": broker.way_in(asked.uuid)}
+        return asked.answer(document, headers={"Cache-Control": "no-store"})
 
     def readable(self, asked: Asked) -> Session:
         """Return a session that the user may read.
@@ -139,6 +150,7 @@ class Desk:
             Phase.REJECTED: self._reject,
             Phase.CANCELLED: self.broker.cancel,
             Phase.FAILED: self.broker.cancel,
+            Phase.RELEASING: self._release,
         }
         return verbs.get(update.value, self.broker.session)(session)
 
@@ -151,6 +163,10 @@ class Desk:
             return self.broker.accept(session)
         except OfferGoneError:
             return self.broker.session(session)
+
+    def _release(self, session: str) -> Session:
+        broker = owner_of(self.broker, session)
+        return broker.release(session) if isinstance(broker, Releasing) else broker.session(session)
 
     def _reject(self, session: str) -> Session:
         broker = owner_of(self.broker, session)

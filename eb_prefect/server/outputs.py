@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from eb_prefect.brokers.protocol import Broker, Remote
+from eb_prefect.brokers.protocol import Broker, Remote, Resuming
 from eb_prefect.errors import OutputGoneError
 from eb_prefect.model.session import Product, Session
 from eb_prefect.outputs import owner_of, stream_links
@@ -28,7 +28,9 @@ from eb_prefect.server.refusal import Refusal
 from eb_prefect.wire.outputs import product_path, with_products
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_REST = re.compile(r"bytes=(\d{1,18})-")
 _PIECE = 1 << 16
+_LARGEST_PART = 4 << 20
 _SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
 
 
@@ -117,9 +119,26 @@ def _first(file: _File) -> Iterator[bytes]:
 def _sent_on(asked: Asked, broker: Remote, location: str, headers: dict[str, str], media: str) -> Response:
     if asked.is_head:
         return Response(headers=headers, media_type=media)
+    rest = _REST.fullmatch(asked.headers.get("range", "").strip())
+    if rest and isinstance(broker, Resuming):
+        return _part(broker, location, int(rest.group(1)), headers, media)
     pieces = iter(broker.read(location))
     first = next(pieces, b"")  # what is wrong is known before the status is sent
     return StreamingResponse(chain([first], pieces), headers=headers, media_type=media)
+
+
+def _part(broker: Resuming, location: str, offset: int, headers: dict[str, str], media: str) -> Response:
+    """Send what follows an offset, as far as it fits into one answer: how long the whole is nobody told."""
+    part = b""
+    for piece in broker.read_from(location, offset):
+        part += piece
+        if len(part) >= _LARGEST_PART:
+            break
+    if not part:
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{offset}"})
+    where = {"Content-Range": f"bytes {offset}-{offset + len(part) - 1}/*"}
+    kept = {name: value for name, value in headers.items() if name != "Content-Length"}
+    return Response(part, 206, kept | where, media)
 
 
 def _digest(product: Product) -> dict[str, str]:

@@ -17,9 +17,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple, TypeVar
 
-from eb_prefect.model.executable import DockerContainer, Executable, JupyterNotebook, Program
+from eb_prefect.model.executable import DockerContainer, Executable, JupyterNotebook, JupyterServer, Program
 from eb_prefect.model.phase import Phase
 from eb_prefect.model.steprun import BrokerIdentity
 from eb_prefect.pace import Pace
@@ -63,7 +64,7 @@ def _what(executable: Executable | None) -> Iterator[str]:
             yield from executable.command[:2]
         case Program():
             yield from executable.command[:2]
-        case JupyterNotebook():
+        case JupyterNotebook() | JupyterServer():
             yield executable.location or ""
         case _:
             pass  # its kind is all that is known
@@ -111,6 +112,12 @@ class Durations:
             made = Forecast(lengths.latest, price)
             lengths.forecasts[price] = (lengths.seen, made)
             return made
+
+    def usual(self, like: str, phase: str) -> float | None:
+        """Return the median of the lengths of a phase that were seen last, None if none was."""
+        with self._lock:
+            lengths = self._of(like).get(phase)
+            return median(lengths.latest) if lengths is not None and lengths.latest else None
 
     def _guessed(self, price: float, guess: float | None) -> Forecast:
         found = self._guesses.pop((price, guess), None) or Forecast((), price, guess)

@@ -98,13 +98,15 @@ def follow(
         return session
     mailbox = Mailbox()
     leave = watch(broker, session, tell=mailbox.post, since=since)
+    del session  # who waits holds no more of it than it has to
     try:
         while True:
             match mailbox.take():
                 case None:
                     yield Wait(arrival=mailbox.arrival())
-                case Changed(now, change):
-                    seen(now, change)
+                case Changed() as news:
+                    seen(*news)
+                    del news
                 case Settled(final):
                     return final
                 case Lost(reason):

@@ -63,6 +63,10 @@ class Poller:
         """Look at a session now: whoever was called back by a broker says so here."""
         self._lane(broker, pace_of(broker)).hurry(session)
 
+    def usual(self, like: str, phase: str) -> float | None:
+        """Return how many seconds a phase of such sessions mostly lasts, None if none was seen."""
+        return self._durations.usual(like, phase)
+
     def _lane(self, broker: Broker, pace: Pace) -> Lane:
         where = broker.identity
         name = f"{where.kind} {where.url or where.name}"

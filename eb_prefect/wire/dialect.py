@@ -4,7 +4,7 @@
 import re
 from enum import StrEnum
 
-from eb_prefect.model.kind import PROGRAM_URN, short_kind
+from eb_prefect.model.kind import OUR_URNS, short_kind
 
 
 class Dialect(StrEnum):
@@ -66,6 +66,6 @@ def kind_uri(kind: str, dialect: Dialect) -> str:
     """Return the kind as the dialect writes it; a kind that is a URI stays as it is."""
     if dialect is Dialect.NEUTRAL or not _SHORT.fullmatch(kind):
         return kind
-    if kind == short_kind(PROGRAM_URN):
-        return PROGRAM_URN
+    if kind in OUR_URNS:
+        return OUR_URNS[kind]
     return f"{BASES[dialect]}{kind}{_SUFFIXES[dialect]}"

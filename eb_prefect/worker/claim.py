@@ -9,7 +9,7 @@ flow run later, on any machine, finds the session that was or will be accepted.
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -20,7 +20,7 @@ from prefect.client.schemas.responses import SetStateStatus
 from prefect.states import Pending
 
 from eb_prefect.errors import EBError
-from eb_prefect.journal import Call, Entry, Handle, Journal
+from eb_prefect.journal import Call, Entry, Handle, Kept
 from eb_prefect.model.phase import Phase
 from eb_prefect.model.session import OfferSet
 from eb_prefect.model.steprun import BrokerIdentity, PhaseChange
@@ -89,20 +89,28 @@ def claims(states: Sequence[State[Any]]) -> list[Claim]:
     return found
 
 
-class FlowRunEntry(Entry):
+class FlowRunEntry:
     """The session of one flow run; what else an entry of a journal keeps, the states of the flow run tell."""
 
-    def __init__(self, handle: Handle, changes: list[PhaseChange]) -> None:
+    def __init__(self, handle: Handle, changes: Sequence[PhaseChange]) -> None:
         self.handle = handle
-        self.changes = changes
+        self.changes = list(changes)
 
-    def _append(self, line: dict[str, Any]) -> None: ...
+    def note(self, change: PhaseChange) -> None:
+        """Know a phase change, as long as this lasts."""
+        self.changes.append(change)
+
+    def deliver(self) -> None:
+        """Keep all as it is: states are not taken back."""
+
+    def hand_on(self) -> None:
+        """Keep all as it is."""
 
     def drop(self) -> None:
         """Leave it: the next claim takes its place."""
 
 
-class FlowRunJournal(Journal):
+class FlowRunJournal:
     """The journal of one flow run, which has one step: its ``session``, None before there is one."""
 
     def __init__(self, flow_run: UUID, identity: BrokerIdentity) -> None:
@@ -110,6 +118,10 @@ class FlowRunJournal(Journal):
         self._flow_run = flow_run
         self._broker = text_of(identity)
         self._known = 0
+
+    def turn(self, call: Call) -> AbstractContextManager[bool]:  # noqa: ARG002 -- as in Journal
+        """Be free at once: the claim decides."""
+        return nullcontext(True)
 
     @contextmanager
     def take(self, call: Call) -> Iterator[Entry | None]:
@@ -125,7 +137,7 @@ class FlowRunJournal(Journal):
         yield self._entry(call, found[0]) if found else None
 
     @contextmanager
-    def write(self, call: Call, offers: OfferSet, session: str, change: PhaseChange) -> Iterator[Entry]:
+    def write(self, handle: Handle, change: PhaseChange) -> Iterator[Entry]:
         """Claim the flow run for a session; on return the server has it, and no other session can be.
 
         Raises
@@ -135,12 +147,19 @@ class FlowRunJournal(Journal):
         ClaimedError
             Another worker was first.
         """
-        self._claim(session)
-        self.session = session
-        yield FlowRunEntry(Handle(call=call, owner="", offers=offers, session=session), [change])
+        self._claim(handle.session)
+        self.session = handle.session
+        yield FlowRunEntry(handle, [change])
 
-    def deliver(self, entry: Entry) -> None:
-        """Keep all as it is: states are not taken back."""
+    @contextmanager
+    def resume(self, handle: Handle, changes: Sequence[PhaseChange]) -> Iterator[Entry | None]:
+        """Go on with a session that was claimed; see `eb_prefect.journal.Journal`."""
+        self.session = handle.session
+        yield FlowRunEntry(handle, changes)
+
+    def sessions_of(self, run: str) -> Iterator[Kept]:  # noqa: ARG002 -- as in Journal
+        """Tell nothing: the session of a flow run is no step of it."""
+        return iter(())
 
     def _entry(self, call: Call, claim: Claim) -> Entry:
         if claim.broker != self._broker:

@@ -12,7 +12,7 @@ import click
 from eb_prefect.brokers.embedded.sources import is_local, path_of
 from eb_prefect.choice.candidate import Place
 from eb_prefect.model.compute import VolumeMount
-from eb_prefect.model.executable import DockerContainer, Program
+from eb_prefect.model.executable import DockerContainer, Executable, JupyterServer, Program
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.wire.text import to_text
 from provenance.exposure import addresses, exposure
@@ -87,18 +87,7 @@ def _executable(request: ExecutionRequest) -> Iterator[tuple[str, str]]:
     executable = request.executable
     said: dict[str, Any] = executable.neutral() if executable else {}
     yield "kind", str(said.get("kind", "none"))
-    match executable:
-        case Program():
-            yield "as", f"{_account()}, where it runs here: it can do all that you can"
-        case DockerContainer():
-            image = executable.image
-            yield (
-                "image",
-                f"{' or '.join(image.locations)} {image.digest or '(any of that name)'}" if image else "none",
-            )
-            yield "network", "that of the machine it runs on"
-        case _:
-            pass
+    yield from _reach(executable)
     if "location" in said:
         yield "location", str(said["location"])
     for label in ("privileged", "entrypoint"):
@@ -112,6 +101,22 @@ def _executable(request: ExecutionRequest) -> Iterator[tuple[str, str]]:
         yield "port", ", ".join(f"{key} {value}" for key, value in port.items())
     if steering := sorted(exposure(request).steering):
         yield "caution", f"{', '.join(steering)} decides which program or library really runs"
+
+
+def _reach(executable: Executable | None) -> Iterator[tuple[str, str]]:
+    """Yield what an executable can get at by being of its kind."""
+    match executable:
+        case Program():
+            yield "as", f"{_account()}, where it runs here: it can do all that you can"
+        case JupyterServer():
+            yield "as", f"{_account()}, where it runs here: whoever has its link can do all that you can"
+            yield "kept", "it is interactive: it stays until its time is over or you release it"
+        case DockerContainer(image=image):
+            of = f"{' or '.join(image.locations)} {image.digest or '(any of that name)'}" if image else "none"
+            yield "image", of
+            yield "network", "that of the machine it runs on"
+        case _:
+            return
 
 
 def _account() -> str:

@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 import click
 
+from eb_prefect.brokers.protocol import Broker
+from eb_prefect.entering import Entering, entrances, way_in
+from eb_prefect.errors import EBError
 from eb_prefect.model.phase import Phase
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import Session
@@ -44,11 +47,14 @@ def execute(request: ExecutionRequest, errand: Errand, based_on: Link | None = N
 
         def note(session: Session, change: PhaseChange) -> None:
             seen.append(session)
-            show(session, change)
+            show.phase(session, change)
 
-        options = fetching_into(
-            StepOptions(scope="eb", onlookers=(Hearing(note),), choose=choose), errand.into
-        )
+        def open_(at: Broker, session: Session) -> None:
+            show.say(_entrance(at, errand, session))
+            show.say(_release(errand, session))
+
+        onlookers = (Hearing(note), Entering(open_))
+        options = fetching_into(StepOptions(scope="eb", onlookers=onlookers, choose=choose), errand.into)
         try:
             run = run_step(broker, request, name=errand.name, options=options)
         except KeyboardInterrupt:
@@ -69,9 +75,28 @@ def ended_well(captured: Captured) -> Exit:
 def _left(errand: Errand, last: list[Session]) -> str:
     if not last:
         return f"{errand.name}: nothing was started"
+    end = (
+        _release(errand, last[0]) if entrances(last[0]) else f"{_command('cancel', errand, last[0])} ends it"
+    )
+    return f"{errand.name} goes on; the same command finds it again, {end}"
+
+
+def _entrance(broker: Broker, errand: Errand, session: Session) -> str:
+    """Say how to get into a session; that its broker does not say so just now ends nothing."""
+    try:
+        link = way_in(broker, session)
+    except EBError:
+        return f"{_command('session --link', errand, session)} tells where to enter"
+    return f"enter at {link}"
+
+
+def _release(errand: Errand, session: Session) -> str:
+    return f"{_command('release', errand, session)} ends it and keeps what was saved"
+
+
+def _command(verb: str, errand: Errand, session: Session) -> str:
     brokers = ",".join(place.name or place.address for place in errand.wish.places)
-    end = f"eb cancel {last[0].uuid} --broker {brokers}"
-    return f"{errand.name} goes on; the same command finds it again, {end} ends it"
+    return f"eb {verb} {session.uuid} --broker {brokers}"
 
 
 def _object(captured: Captured) -> dict[str, Any]:

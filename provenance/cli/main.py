@@ -21,6 +21,7 @@ from provenance.errors import ProvenanceError
 from provenance.plain import plain
 
 COMMANDS = {
+    "automations": ("eb_prefect.cli.automations:automations", "Have a Prefect server heal runs that died."),
     "cancel": ("provenance.cli.cancel:cancel", "End a session."),
     "check": ("eb_prefect.cli.check:check", "Tell what a document is and every fault in it."),
     "convert": ("eb_prefect.cli.convert:convert", "Write a document in another dialect."),
@@ -31,6 +32,7 @@ COMMANDS = {
     "lineage": ("provenance.cli.lineage:lineage", "Follow a product back to what it was made from."),
     "logs": ("provenance.cli.logs:logs", "Write what a session wrote."),
     "offers": ("provenance.cli.offers:offers", "Compare what brokers offer for a request."),
+    "release": ("provenance.cli.release:release", "End an interactive session and keep what it made."),
     "rerun": ("provenance.cli.rerun:rerun", "Run the step that made a product again."),
     "run": ("provenance.cli.run:run", "Run a request and record it in its products."),
     "serve": ("eb_prefect.cli.serve:serve_", "Serve a broker as an IVOA Execution Broker."),

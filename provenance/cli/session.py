@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import click
 
 from eb_prefect.brokers.named import broker_named
+from eb_prefect.entering import way_in
 from eb_prefect.model.moment import instant_text
 from eb_prefect.model.session import Session
+from provenance.cli.exits import Exit
 from provenance.cli.options import json_option, where_option
 from provenance.plain import plain, size_text
 from provenance.used import used
@@ -18,16 +20,31 @@ from provenance.used import used
 @click.argument("session")
 @where_option
 @json_option
-def session(session: str, brokers: tuple[str, ...], as_json: bool) -> None:
+@click.option("--link", "only_link", is_flag=True, help="Print the link into an interactive session only.")
+def session(session: str, brokers: tuple[str, ...], as_json: bool, only_link: bool) -> None:
     """Tell how SESSION is now: its phase, what the broker says of it, what it made.
+
+    Of an interactive session it tells the link, too, which lets in whoever
+    has it; --json does not.
 
     Example: eb session 3c1b9f5e-6f0e-4a53-9d0e-0a8f4f1c2b11 --broker http://127.0.0.1:8080
     """
-    now = broker_named(*brokers).session(session)
-    click.echo(json.dumps(now.neutral()) if as_json else "\n".join(_lines(now)))
+    broker = broker_named(*brokers)
+    now = broker.session(session)
+    if as_json:
+        click.echo(json.dumps(now.neutral()))
+        return
+    link = way_in(broker, now)
+    if not only_link:
+        click.echo("\n".join(_lines(now, link)))
+    elif link is not None:
+        click.echo(plain(link))
+    else:
+        click.echo(f"{plain(session)} is {plain(now.phase)} and lets nobody in", err=True)
+        raise SystemExit(Exit.NO)
 
 
-def _lines(now: Session) -> Iterator[str]:
+def _lines(now: Session, link: str | None) -> Iterator[str]:
     yield f"{plain(now.uuid)}: {plain(now.phase)}"
     if now.expires is not None and now.phase == "OFFERED":
         yield f"  expires    {instant_text(now.expires)}"
@@ -40,6 +57,8 @@ def _lines(now: Session) -> Iterator[str]:
     yield from (f"  message    {plain(message.text)}" for message in now.messages if message.text)
     for product in now.products:
         yield f"  product    {plain(product.name)}, {size_text(product.size)}"
-    for link in now.connectors:
-        name = plain(link.kind or "").rpartition("/")[2]
-        yield f"  link       {name} {plain(link.status or '')} {plain(link.location or '')}".rstrip()
+    for each in now.connectors:
+        name = plain(each.kind or "").rpartition("/")[2]
+        yield f"  link       {name} {plain(each.status or '')} {plain(each.location or '')}".rstrip()
+    if link is not None:
+        yield f"  enter at   {plain(link)}"

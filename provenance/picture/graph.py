@@ -2,9 +2,10 @@
 """Steps, what they worked on and what they made, as nodes and edges to draw."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from provenance.entries import Lineage
 from provenance.errors import UnknownRecordError
@@ -100,6 +101,32 @@ def graph_of(record: StepRecord, *, this: str | None = None, source: Source | No
         drawing.add(one)
     note = f"and {asked.left_out} earlier steps that are not shown" if asked.left_out else ""
     return Graph(drawing.nodes, tuple(dict.fromkeys(drawing.edges)), note)
+
+
+def graph_of_records(records: Iterable[StepRecord], note: str = "") -> Graph:
+    """Return the steps of these records and their data; other steps are only named."""
+    known = {record.digest: record for record in records}
+    made = ((one.digest, data) for one in known.values() for data in one.inputs)
+    makers = {(digest, data.name): data.made_by for digest, data in made if data.made_by}
+    drawing = _Drawing(Asked(known, makers, {}), ("", None))
+    for one in known.values():
+        drawing.add(one)
+    return Graph(drawing.nodes, tuple(dict.fromkeys(drawing.edges)), note)
+
+
+def steps_alone(graph: Graph) -> Graph:
+    """Return the graph without its data: arrows lead from each step to those that used what it made."""
+    kept = {name: node for name, node in graph.nodes.items() if node.kind not in (Kind.ENTITY, Kind.MORE)}
+    after: dict[str, list[str]] = {}
+    for edge in graph.edges:
+        if edge.end in kept:
+            after.setdefault(edge.start, []).append(edge.end)
+    edges: list[Edge] = []
+    for edge in graph.edges:
+        if edge.start in kept:
+            ends = [edge.end] if edge.end in kept else after.get(edge.end, [])
+            edges.extend(edge._replace(end=end) for end in ends)
+    return Graph(kept, tuple(dict.fromkeys(edges)), graph.note)
 
 
 def graph_of_product(found: Found, source: Source | None = None) -> Graph:
@@ -209,7 +236,9 @@ class _Drawing:
 
     def _input(self, record: StepRecord, data: Input, maker: Maker | None) -> None:
         key = _key(maker) if maker else data.file or f"{data.name} {data.location}"
-        self.nodes.setdefault(key, Node(Kind.ENTITY, data.name, _size(data.size), _about(data)))
+        self.nodes.setdefault(
+            key, Node(Kind.ENTITY, data.name, _size(data.size) or _base(data), _about(data))
+        )
         self.edges.append(Edge(key, record.digest))
         if maker:
             self._elsewhere(maker.record, "a step before")
@@ -264,6 +293,12 @@ def _product(product: ProductEntry, *, is_this: bool) -> Node:
 
 def _about(data: Input) -> str:
     return _lines(("input", data.name), ("from", data.location), ("file", data.file))
+
+
+def _base(data: Input) -> str:
+    """Return the last part of where an input came from, if that says more than its name."""
+    last = urlsplit(data.location or "").path.rpartition("/")[2]
+    return "" if last == data.name else last
 
 
 def _lines(*said: tuple[str, object]) -> str:

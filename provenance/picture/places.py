@@ -33,6 +33,10 @@ class Box(NamedTuple):
         apart = self.x + self.width <= other.x or other.x + other.width <= self.x
         return not (apart or self.y + self.height <= other.y or other.y + other.height <= self.y)
 
+    def turned(self) -> "Box":
+        """Return it with what is across and what is down changed for each other."""
+        return Box(self.y, self.x, self.height, self.width)
+
 
 class Places(NamedTuple):
     """The box of each node, or of each point of an edge, and the size of it all."""
@@ -42,15 +46,18 @@ class Places(NamedTuple):
     height: float
 
 
-def placed(layers: Layers) -> Places:
-    """Return a place for each slot of the layers, which go from left to right."""
-    middles = _middles(layers)
-    top = min((middles[slot] - _height(slot) / 2 for slot in middles), default=0) - _MARGIN
+def placed(layers: Layers, *, down: bool = False) -> Places:
+    """Return a place for each slot of the layers, which go from left to right, or down."""
+    size, line = (WIDTH, HEIGHT) if down else (HEIGHT, WIDTH)
+    middles = _middles(layers, size)
+    top = min((middles[slot] - _size(slot, size) / 2 for slot in middles), default=0) - _MARGIN
     boxes = {
-        slot: _box(slot, _MARGIN + column * (WIDTH + _COLUMN), middles[slot] - top)
+        slot: _box(slot, _MARGIN + column * (line + _COLUMN), middles[slot] - top, line, size)
         for column, layer in enumerate(layers.layers)
         for slot in layer
     }
+    if down:
+        boxes = {slot: box.turned() for slot, box in boxes.items()}
     return Places(
         boxes,
         max((box.x + box.width for box in boxes.values()), default=0) + _MARGIN,
@@ -58,16 +65,16 @@ def placed(layers: Layers) -> Places:
     )
 
 
-def _height(slot: Slot) -> int:
-    return HEIGHT if isinstance(slot, str) else _LINE
+def _size(slot: Slot, size: int) -> int:
+    return size if isinstance(slot, str) else _LINE
 
 
-def _box(slot: Slot, x: float, middle: float) -> Box:
-    height = _height(slot)
-    return Box(x, round(middle - height / 2, 1), WIDTH, height)
+def _box(slot: Slot, x: float, middle: float, width: float, size: int) -> Box:
+    height = _size(slot, size)
+    return Box(x, round(middle - height / 2, 1), width, height)
 
 
-def _middles(layers: Layers) -> dict[Slot, float]:
+def _middles(layers: Layers, size: int) -> dict[Slot, float]:
     """Return the height of each slot's middle, drawn to its neighbours on the left and right by turns."""
     before: dict[Slot, list[Slot]] = defaultdict(list)
     after: dict[Slot, list[Slot]] = defaultdict(list)
@@ -76,11 +83,11 @@ def _middles(layers: Layers) -> dict[Slot, float]:
         after[start].append(end)
     middles: dict[Slot, float] = {}
     for layer in layers.layers:
-        middles |= _apart(layer, [0.0] * len(layer))
+        middles |= _apart(layer, [0.0] * len(layer), size)
     for sweep in range(_SWEEPS):
         order, towards = (layers.layers, before) if sweep % 2 == 0 else (layers.layers[::-1], after)
         for layer in order:
-            middles |= _apart(layer, [_mean(middles, slot, towards) for slot in layer])
+            middles |= _apart(layer, [_mean(middles, slot, towards) for slot in layer], size)
     return middles
 
 
@@ -89,7 +96,7 @@ def _mean(middles: Mapping[Slot, float], slot: Slot, towards: Mapping[Slot, Sequ
     return sum(middles[one] for one in near) / len(near) if near else middles[slot]
 
 
-def _apart(layer: Sequence[Slot], wanted: Sequence[float]) -> dict[Slot, float]:
+def _apart(layer: Sequence[Slot], wanted: Sequence[float], size: int) -> dict[Slot, float]:
     """Return the middles nearest to those wanted that leave a gap between all; the order stays.
 
     Less what lies above each, they must not fall: the least squares under
@@ -97,7 +104,7 @@ def _apart(layer: Sequence[Slot], wanted: Sequence[float]) -> dict[Slot, float]:
     """
     offsets = [0.0]
     for upper, lower in pairwise(layer):
-        offsets.append(offsets[-1] + (_height(upper) + _height(lower)) / 2 + _GAP)
+        offsets.append(offsets[-1] + (_size(upper, size) + _size(lower, size)) / 2 + _GAP)
     pools: list[tuple[float, int]] = []
     for want, offset in zip(wanted, offsets, strict=False):
         value, count = want - offset, 1

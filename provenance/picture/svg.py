@@ -6,8 +6,10 @@ link or reference, so it may stand in any page or file. What is written in it
 may come from strangers, and is text and nothing else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
+from math import inf
+from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from provenance.picture.graph import Edge, Graph, Kind, Node
@@ -36,21 +38,35 @@ _DESCRIBED = (
 )
 
 
+class Drawn(NamedTuple):
+    """A picture as one SVG element, and how wide it is."""
+
+    text: str
+    width: float
+
+
 def svg(graph: Graph, title: str) -> str:
     """Return the picture as one SVG element; the same graph always gives the same text."""
+    return drawn(graph, title).text
+
+
+def drawn(graph: Graph, title: str, *, room: float = inf) -> Drawn:
+    """Return the picture, which goes from left to right; or down, if it is too wide for the room else."""
     edges = [(edge.start, edge.end) for edge in graph.edges]
     layers = layered(list(graph.nodes), edges)
     places = placed(layers)
+    is_down = places.width > room and (turned := placed(layers, down=True)).width < places.width
+    places = turned if is_down else places
     width, height = max(places.width, _LEAST), places.height + (_FOOT if graph.note else 0)
     lines = [_SVG.format(width=width, height=height), f"<title>{_text(title)}</title>", _DESCRIBED]
     for edge in graph.edges:
         if edge.start != edge.end:
-            lines.extend(_arrow(edge, layers.routes[edge.start, edge.end], places))
+            lines.extend(_arrow(edge, layers.routes[edge.start, edge.end], places, is_down=is_down))
     for name, node in graph.nodes.items():
         lines.extend(_node(node, places.boxes[name]))
     if graph.note:
         lines.append(_note(graph.note, height))
-    return "\n".join((*lines, "</svg>")) + "\n"
+    return Drawn("\n".join((*lines, "</svg>")) + "\n", width)
 
 
 def _node(node: Node, box: Box) -> Iterator[str]:
@@ -89,28 +105,39 @@ def _note(text: str, height: float) -> str:
     return f'<text x="12" y="{height - 10:g}" text-anchor="start" fill="{_GREY}">{_text(text)}</text>'
 
 
-def _arrow(edge: Edge, route: tuple[Slot, ...], places: Places) -> Iterator[str]:
+def _arrow(edge: Edge, route: tuple[Slot, ...], places: Places, *, is_down: bool) -> Iterator[str]:
     """Yield the line through all slots of the route and its head, which is where the edge ends."""
-    boxes = [places.boxes[slot] for slot in route]
+    boxes = [places.boxes[slot].turned() if is_down else places.boxes[slot] for slot in route]
+    at, along = (_down, "V") if is_down else (_across, "H")
     first = boxes[0]
-    path = [f"M{first.x + first.width:g} {first.middle:g}"]
+    path = [f"M{at(first.x + first.width, first.middle)}"]
     for left, right in pairwise(boxes):
         bend = (left.x + left.width + right.x) / 2
-        path.append(f"C{bend:g} {left.middle:g} {bend:g} {right.middle:g} {right.x:g} {right.middle:g}")
+        path.append(f"C{at(bend, left.middle)} {at(bend, right.middle)} {at(right.x, right.middle)}")
         if right is not boxes[-1]:
-            path.append(f"H{right.x + right.width:g}")
+            path.append(f"{along}{right.x + right.width:g}")
     dashes = ' stroke-dasharray="6 4"' if edge.is_rerun else ""
     yield f'<path d="{"".join(path)}" fill="none" stroke="{_GREY}" stroke-width="1.4"{dashes}/>'
     yield (
-        _head(boxes[-1].x, boxes[-1].middle, -8)
+        _head(at, boxes[-1].x, boxes[-1].middle, -8)
         if route[-1] == edge.end
-        else _head(first.x + first.width, first.middle, 8)
+        else _head(at, first.x + first.width, first.middle, 8)
     )
 
 
-def _head(x: float, y: float, back: float) -> str:
-    points = f"{x:g},{y:g} {x + back:g},{y - 4:g} {x + back:g},{y + 4:g}"
-    return f'<polygon points="{points}" fill="{_GREY}"/>'
+def _across(x: float, y: float) -> str:
+    return f"{x:g} {y:g}"
+
+
+def _down(x: float, y: float) -> str:
+    return f"{y:g} {x:g}"
+
+
+def _head(at: Callable[[float, float], str], x: float, y: float, back: float) -> str:
+    corners = ((x, y), (x + back, y - 4), (x + back, y + 4))
+    return (
+        f'<polygon points="{" ".join(at(*corner).replace(" ", ",") for corner in corners)}" fill="{_GREY}"/>'
+    )
 
 
 def _text(given: str) -> str:

@@ -40,6 +40,17 @@ def doubtful(**parts: Any) -> list[str]:
     return [fault.path for fault in check.warnings(changed(**parts))]
 
 
+def test_an_interactive_session_needs_nothing_but_is_better_with_an_end() -> None:
+    server = {"kind": "urn:eb-prefect:kind/executable/jupyter-server"}
+    assert faulty(executable=server) == doubtful(executable=server) == []
+    assert doubtful(executable=server, schedule={}) == ["schedule.requested.duration"]
+    assert doubtful(executable=server | {"environment": {"API_TOKEN": "x"}}) == [
+        "executable.environment.API_TOKEN"
+    ]
+    pinned = {"checksum": {"type": "sha-256", "value": "0" * 64}}
+    assert faulty(executable=server | pinned) == ["executable.checksum"]
+
+
 def volume(**fields: Any) -> dict[str, Any]:
     return {"kind": "compute/simple-compute-resource", "volumes": [GOOD["compute"]["volumes"][0] | fields]}
 

@@ -16,7 +16,7 @@ from eb_prefect.errors import (
     NoOfferError,
     UnknownSessionError,
 )
-from eb_prefect.journal import Journal
+from eb_prefect.journal_directory import DirectoryJournal
 from eb_prefect.model.parts import Message
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import OfferSet, Session
@@ -149,7 +149,7 @@ def test_its_pace_is_that_of_the_most_patient() -> None:
 def test_a_step_runs_once_on_the_broker_that_was_best(tmp_path: Path) -> None:
     dear, cheap = PricedBroker(0.5), PricedBroker(0.2)
     broker = SeveralBrokers([dear, cheap], policy=cheapest)
-    options = StepOptions(journal=Journal(tmp_path))
+    options = StepOptions(journal=DirectoryJournal(tmp_path))
     assert isinstance(broker, Gathering)
     run = run_step(broker, REQUEST, name="step", options=options)
     assert (run.session.phase, dear.runs, cheap.runs) == ("COMPLETED", 0, 1)

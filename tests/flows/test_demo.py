@@ -8,6 +8,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
 from astropy.table import Table
 
 from flows.server import prefect_server
@@ -29,6 +30,7 @@ def task_runs(environment: dict[str, str], flow_run: str) -> list[dict[str, Any]
     return found
 
 
+@pytest.mark.timeout(400)  # it starts a server whose database is not there yet
 def test_the_demo_needs_nothing_and_leaves_a_history(tmp_path: Path) -> None:
     environment = {
         "HOME": str(tmp_path),

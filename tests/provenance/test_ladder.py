@@ -32,19 +32,19 @@ def rewritten(path: Path, factor: float = 1) -> Path:
 
 
 def test_the_record_inside_is_the_first_rung(captured: Path, store: Store) -> None:
-    found = climb(captured, database=store.path)
+    found = climb(captured, database=store.place)
     assert (found.rung, found.binding) == (Rung.EMBEDDED, Binding.BOUND)
 
 
 def test_a_pointer_leads_to_the_store(captured: Path, store: Store) -> None:
     record = extract(captured).digest
-    found = climb(rewritten(captured), database=store.path)
+    found = climb(rewritten(captured), database=store.place)
     assert (found.rung, found.digest) == (Rung.POINTER, record)
     assert found.binding is Binding.BOUND
 
 
 def test_a_pointer_on_other_data_tells_of_descent(captured: Path, store: Store) -> None:
-    found = climb(rewritten(captured, 2), database=store.path)
+    found = climb(rewritten(captured, 2), database=store.place)
     assert (found.rung, found.binding) == (Rung.POINTER, Binding.STALE)
     assert "came of" in found.parts[0].reason
 
@@ -52,14 +52,14 @@ def test_a_pointer_on_other_data_tells_of_descent(captured: Path, store: Store) 
 def test_other_data_beside_the_record_itself_are_tampered_with(captured: Path, store: Store) -> None:
     with fits.open(captured, mode="update") as hdus:
         hdus[0].data[0, 0] = 99
-    found = climb(captured, database=store.path)
+    found = climb(captured, database=store.place)
     assert (found.rung, found.binding) == (Rung.EMBEDDED, Binding.TAMPERED)
 
 
 def test_content_alone_is_found_in_the_store(captured: Path, store: Store) -> None:
     bare = captured.with_name("bare.fits")
     fits.writeto(bare, fits.getdata(captured))
-    found = climb(bare, database=store.path)
+    found = climb(bare, database=store.place)
     assert (found.rung, found.binding) == (Rung.STORE, Binding.BOUND)
 
 
@@ -69,7 +69,7 @@ def test_the_sidecar_is_the_last_rung(run_of: RunOf, tmp_path: Path, store: Stor
     capture(run_of(text), store)
     assert climb(text, database=tmp_path / "no.db").rung is Rung.SIDECAR
     sidecar(text).unlink()
-    assert climb(text, database=store.path).rung is Rung.STORE
+    assert climb(text, database=store.place).rung is Rung.STORE
 
 
 def test_a_record_that_fits_is_taken_before_one_that_does_not(
@@ -80,7 +80,7 @@ def test_a_record_that_fits_is_taken_before_one_that_does_not(
     made = capture(run_of(other), store).record
     with fits.open(captured, mode="update") as hdus:
         hdus[0].data[:] = 0
-    found = climb(captured, database=store.path)
+    found = climb(captured, database=store.place)
     assert (found.rung, found.digest) == (Rung.STORE, made.digest)
 
 
@@ -97,4 +97,4 @@ def test_a_damaged_record_is_replaced_by_that_of_the_store(captured: Path, store
     broken = captured.with_name("broken.fits")
     broken.write_bytes(whole.replace(b'"eb:SessionRecord"', b'"eb:SessionRecorD"'))
     shutil.copystat(captured, broken)
-    assert climb(broken, database=store.path).rung in (Rung.POINTER, Rung.STORE)
+    assert climb(broken, database=store.place).rung in (Rung.POINTER, Rung.STORE)

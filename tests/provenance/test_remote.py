@@ -137,7 +137,7 @@ def test_the_store_knows_content_from_elsewhere(web: Files, run_of: RunOf, store
     made(path)
     capture(run_of(path), store)
     sidecar(path).unlink()
-    assert climb(at(f"{web.url}/a.txt"), database=store.path).rung is Rung.STORE
+    assert climb(at(f"{web.url}/a.txt"), database=store.place).rung is Rung.STORE
 
 
 def test_a_file_url_is_a_path_here(tmp_path: Path) -> None:

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
-import sqlite3
-import stat
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -15,13 +13,39 @@ from eb_prefect.model.phase import Phase
 from eb_prefect.model.steprun import StepRun
 from provenance.canonical import ni
 from provenance.entries import Step, Wanted
-from provenance.errors import StoreError, UnknownRecordError
+from provenance.errors import UnknownRecordError
 from provenance.parts import Input, Link, Maker, ProductEntry
 from provenance.record import StepRecord, make_record
 from provenance.store import Store
+from tests.postgres import Postgres
 
 RunOf = Callable[..., StepRun]
+WRITE = """
+import sys
+from pathlib import Path
+from uuid import uuid4
+from eb_prefect.model.steprun import StepRun
+from provenance.record import make_record
+from provenance.store import Store
+
+run, store = StepRun.model_validate_json(Path(sys.argv[1]).read_text()), Store()
+for _ in range(25):
+    session = run.session.model_copy(update={"uuid": str(uuid4())})
+    store.add(make_record(run.model_copy(update={"session": session})))
+"""
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.fixture(params=["file", "server"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A store of each kind, without records."""
+    if request.param == "file":
+        yield Store(tmp_path / "state" / "records.db")
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    made = Store(postgres.url(uuid4().hex))
+    yield made
+    made.close()
 
 
 def product(content: bytes) -> ProductEntry:
@@ -36,7 +60,7 @@ def test_a_record_comes_back_as_it_was(store: Store, run_of: RunOf) -> None:
     record = make_record(run_of(), products=(product(b"1"),))
     assert store.add(record)
     assert store.find(record.digest) == record
-    assert Store(store.path).find(record.digest).text == record.text
+    assert Store(store.place).find(record.digest).text == record.text
 
 
 def test_adding_twice_changes_nothing(store: Store, run_of: RunOf) -> None:
@@ -140,121 +164,15 @@ def test_digests_of_secrets_stay_in_the_store(store: Store, run_of: RunOf) -> No
     assert store.taken_out(record.digest) == {"/request/x": ni(b"secret")}
 
 
-def test_nobody_else_may_read_the_store(store: Store, run_of: RunOf) -> None:
-    store.add(make_record(run_of()))
-    assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
-
-
-def test_many_processes_write_at_once_and_nothing_is_lost(tmp_path: Path, run_of: RunOf) -> None:
-    path = tmp_path / "shared.db"
-    runs = tmp_path / "run.json"
-    runs.write_text(run_of().model_dump_json())
-    program = (
-        "import sys; from pathlib import Path; from uuid import uuid4;"
-        "from eb_prefect.model.steprun import StepRun; from provenance.record import make_record;"
-        "from provenance.store import Store;"
-        "run = StepRun.model_validate_json(Path(sys.argv[2]).read_text()); store = Store(Path(sys.argv[1]));"
-        "new = lambda: run.session.model_copy(update={'uuid': str(uuid4())});"
-        "[store.add(make_record(run.model_copy(update={'session': new()}))) for _ in range(25)]"
-    )
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    writers = [
-        subprocess.Popen([sys.executable, "-c", program, path, runs], env=environment) for _ in range(6)
-    ]
-    assert [writer.wait(timeout=100) for writer in writers] == [0] * 6
-    store = Store(path)
-    assert len(store.history(limit=1000)) == 150
-    assert sorted(
-        one.name for one in tmp_path.iterdir() if not one.name.startswith(("shared.db-", "run"))
-    ) == ["shared.db"]
-    assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
-
-
-def test_a_store_of_another_version_is_not_touched(store: Store, run_of: RunOf) -> None:
-    store.add(make_record(run_of()))
-    store.close()
-    with sqlite3.connect(store.path) as db:
-        db.execute("PRAGMA user_version = 99")
-    with pytest.raises(StoreError, match="version is 99"):
-        store.history()
-
-
-def test_a_file_that_is_no_database_is_an_error_and_stays(tmp_path: Path) -> None:
-    path = tmp_path / "records.db"
-    path.write_text("not a database, and long enough to be looked at" * 40)
-    with pytest.raises(StoreError, match="not a database"):
-        Store(path).history()
-    assert path.read_text().startswith("not a database")
-
-
-_VERSION_1 = """
-CREATE TABLE things (id INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (id), UNIQUE (name));
-CREATE TABLE records (id INTEGER NOT NULL, text TEXT NOT NULL, name TEXT NOT NULL, phase TEXT NOT NULL,
-    broker TEXT NOT NULL, session TEXT NOT NULL, request TEXT, made TEXT NOT NULL, PRIMARY KEY (id),
-    FOREIGN KEY(id) REFERENCES things (id));
-CREATE TABLE products (record INTEGER NOT NULL, name TEXT NOT NULL, content INTEGER, file INTEGER, path TEXT,
-    PRIMARY KEY (record, name)) WITHOUT ROWID;
-CREATE TABLE inputs (record INTEGER NOT NULL, name TEXT NOT NULL, file INTEGER, location TEXT,
-    PRIMARY KEY (record, name)) WITHOUT ROWID;
-CREATE TABLE parameters (record INTEGER NOT NULL, path TEXT NOT NULL, value TEXT NOT NULL,
-    PRIMARY KEY (record, path)) WITHOUT ROWID;
-CREATE TABLE links (child INTEGER NOT NULL, parent INTEGER NOT NULL, kind TEXT NOT NULL,
-    PRIMARY KEY (child, parent, kind)) WITHOUT ROWID;
-CREATE TABLE secrets (record INTEGER NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL,
-    PRIMARY KEY (record, path)) WITHOUT ROWID;
-PRAGMA user_version = 1;
-"""
-
-
-@pytest.fixture
-def old(tmp_path: Path, run_of: RunOf) -> tuple[Path, StepRecord]:
-    """Return a store as version 1 made it, with one record in it."""
-    path, record = tmp_path / "old.db", make_record(run_of())
-    with closing(sqlite3.connect(path)) as db:
-        db.executescript(f"PRAGMA journal_mode = WAL;{_VERSION_1}")
-        db.execute("INSERT INTO things VALUES (1, ?)", (record.digest,))
-        db.execute(
-            "INSERT INTO records VALUES (1, ?, 'smooth', 'COMPLETED', ?, ?, NULL, '2026')",
-            (record.text, record.broker.name, record.session.uuid),
-        )
-        db.commit()
-    return path, record
-
-
-def test_a_store_of_version_1_keeps_its_records_and_takes_signatures(old: tuple[Path, StepRecord]) -> None:
-    path, record = old
-    store = Store(path)
-    assert store.find(record.digest) == record
-    assert store.signatures(record.digest) == ()
-    store.sign(record.digest, "SHA256:x", "text")
-    assert Store(path).signatures(record.digest) == ("text",)
-
-
-def test_processes_that_bring_a_store_up_to_date_at_once_do_it_once(old: tuple[Path, StepRecord]) -> None:
-    path, record = old
-    script = "import sys\nfrom pathlib import Path\nfrom provenance.store import Store\n"
-    script += "print(Store(Path(sys.argv[1])).signatures(sys.argv[2]))"
-    own = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    words = [sys.executable, "-c", script, str(path), record.digest]
-    racing = [subprocess.Popen(words, env=own, stdout=subprocess.PIPE) for _ in range(4)]
-    assert [(one.communicate(timeout=60)[0], one.returncode) for one in racing] == [(b"()\n", 0)] * 4
-
-
-def test_a_store_made_anew_is_as_one_that_was_brought_up_to_date(
-    old: tuple[Path, StepRecord], store: Store
+def test_many_processes_write_at_once_and_nothing_is_lost(
+    store: Store, tmp_path: Path, run_of: RunOf
 ) -> None:
-    Store(old[0]).history()
-    store.history()
-    tables = [
-        [row[:3] for row in closing_execute(path, "PRAGMA table_info(signatures)")]
-        for path in (old[0], store.path)
-    ]
-    assert tables[0] == tables[1] != []
-
-
-def closing_execute(path: Path, statement: str) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(path)) as db:
-        return db.execute(statement).fetchall()
+    run = tmp_path / "run.json"
+    run.write_text(run_of().model_dump_json())
+    own = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "EB_STORE": str(store.place)}
+    writers = [subprocess.Popen([sys.executable, "-c", WRITE, run], env=own) for _ in range(6)]
+    assert [writer.wait(timeout=100) for writer in writers] == [0] * 6
+    assert len(store.history(limit=1000)) == 150
 
 
 def test_one_signature_a_key_is_kept(store: Store, run_of: RunOf) -> None:

@@ -36,7 +36,7 @@ def recorded(run_of: RunOf, image: Path, store: Store) -> Path:
 
 
 def shown(path: Path, store: Store) -> View:
-    return view(str(path), database=store.path)
+    return view(str(path), database=store.place)
 
 
 def page(one: View) -> html.HtmlElement:
@@ -66,7 +66,7 @@ def test_without_a_store_the_file_is_enough(recorded: Path, tmp_path: Path) -> N
 
 
 def test_without_a_check_nothing_is_judged(recorded: Path, store: Store) -> None:
-    assert view(recorded, check=False, database=store.path).found.binding == "UNCHECKED"
+    assert view(recorded, check=False, database=store.place).found.binding == "UNCHECKED"
 
 
 def test_changed_data_are_told_at_once(recorded: Path, store: Store) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from eb_prefect.brokers.http.broker import HTTPBroker
+from eb_prefect.brokers.offset import after
 from eb_prefect.brokers.several import SeveralBrokers
 from eb_prefect.errors import (
     AccessDeniedError,
@@ -28,8 +29,10 @@ from eb_prefect.model.parts import Amount, Message
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import OfferSet, Session
 from eb_prefect.model.steprun import BrokerIdentity
+from eb_prefect.outputs import stream_links
 from eb_prefect.pace import LOCAL
 from eb_prefect.server.run import serving
+from eb_prefect.testing.scripted import ScriptedBroker
 from eb_prefect.wire.dialect import Dialect
 from eb_prefect.wire.document import read_session
 from tests.brokers.embedded.bench import EmbeddedBench
@@ -210,3 +213,29 @@ def test_slow_answers_to_some_do_not_hold_up_others(tmp_path: Path) -> None:
         going.set()
         for thread in waiting:
             thread.join()
+
+
+class Distant(ScriptedBroker):
+    """A broker elsewhere that can be read from within; it tells where it was."""
+
+    def __init__(self) -> None:
+        super().__init__(((0.0, "COMPLETED"),), streams={"stdout": "one\ntwo\n"})
+        self.offsets: list[int] = []
+
+    def read_from(self, location: str, offset: int) -> Iterator[bytes]:
+        self.offsets.append(offset)
+        yield from after(self.read(location), offset)
+
+
+def test_a_stream_of_a_broker_elsewhere_is_read_on_from_an_offset() -> None:
+    broker = Distant()
+    with serving(broker) as url, HTTPBroker(url) as there:
+        (offer,) = there.request_offers(making("true")).offers
+        session = there.accept(offer.uuid)
+        location = stream_links(session, "stdout")[0].location or ""
+        assert b"".join(there.read(location)) == b"one\ntwo\n"
+        assert b"".join(there.read_from(location, 4)) == b"two\n"
+        assert b"".join(there.read_from(location, 8)) == b""
+        answer = httpx.get(location, headers={"Range": "bytes=4-"})
+    assert (answer.status_code, answer.headers["Content-Range"]) == (206, "bytes 4-7/*")
+    assert broker.offsets == [4, 8, 4]

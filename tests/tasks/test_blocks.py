@@ -22,7 +22,7 @@ from prefect.settings import (
 from prefect.testing.standard_test_suites import BlockStandardTestSuite
 from pydantic import SecretStr, ValidationError
 
-from eb_prefect.blocks import ExecutionBroker
+from eb_prefect.blocks import ExecutionBroker, OfferPolicy
 from eb_prefect.brokers.batch.settings import BatchSettings
 from eb_prefect.brokers.configuration import BrokerEntry
 from eb_prefect.brokers.http.broker import HTTPBroker
@@ -31,9 +31,16 @@ from eb_prefect.brokers.named import broker_named, places_named
 from eb_prefect.brokers.several import SeveralBrokers
 from eb_prefect.brokers.slurm.broker import SlurmBroker
 from eb_prefect.choice.nearness import Site
-from eb_prefect.errors import BrokerUnavailableError, InvalidConfigurationError, UnknownBrokerError
+from eb_prefect.errors import (
+    BrokerUnavailableError,
+    InvalidChoiceError,
+    InvalidConfigurationError,
+    UnknownBrokerError,
+)
 from eb_prefect.model.phase import Phase
 from eb_prefect.tasks import step
+from provenance.blocks import RecordStore
+from provenance.store import Store
 from tests.brokers.embedded.bench import program
 from tests.cli.walking import calling, request, runs
 from tests.slurm import Slurm
@@ -44,11 +51,12 @@ SECRET = "swordfish"
 
 
 class TestByPrefectsConventions(BlockStandardTestSuite):
-    @pytest.fixture
-    def block(self) -> type[Block]:
-        return ExecutionBroker
+    @pytest.fixture(params=[ExecutionBroker, OfferPolicy, RecordStore])
+    def block(self, request: pytest.FixtureRequest) -> type[Block]:
+        found: type[Block] = request.param
+        return found
 
-    @pytest.mark.skip(reason="it has no picture, which would be fetched from elsewhere")
+    @pytest.mark.skip(reason="they have no pictures, which would be fetched from elsewhere")
     def test_has_a_valid_image(self, block: type[Block]) -> None: ...
 
 
@@ -165,17 +173,69 @@ def test_without_a_server_its_setting_is_asked_for(tmp_path: Path) -> None:
         broker_named("execution-broker/my-own")
 
 
-def test_prefect_finds_it_by_the_entry_point() -> None:
+@pytest.mark.parametrize(
+    ("point", "slug", "block"),
+    [
+        ("eb_prefect", "execution-broker", ExecutionBroker),
+        ("eb_prefect", "offer-policy", OfferPolicy),
+        ("eb_provenance", "record-store", RecordStore),
+    ],
+)
+def test_prefect_finds_them_by_the_entry_points(point: str, slug: str, block: type[Block]) -> None:
     points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
-    importlib.import_module(points["prefect.collections"]["eb_prefect"])
-    assert Block.get_block_class_from_key("execution-broker") is ExecutionBroker
+    importlib.import_module(points["prefect.collections"][point])
+    assert Block.get_block_class_from_key(slug) is block
+
+
+def test_what_prefect_imports_wherever_it_starts_is_light() -> None:
+    heavy = "{'sqlalchemy', 'starlette', 'astropy', 'numpy'}"
+    code = "import sys, prefect; from prefect.blocks.core import Block; before = set(sys.modules);"
+    code += f"import eb_prefect.blocks, provenance.blocks; print(({heavy} & set(sys.modules)) - before)"
+    told = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE)
+    assert told.stdout == b"set()\n"
+
+
+def test_a_policy_is_a_broker_that_stands_for_several(saved: Callable[..., str]) -> None:
+    name = saved(**CLUSTER)
+    given = OfferPolicy(brokers=[name, "embedded"], policy="soonest", constraints=["cores >= 1"])
+    given.save("soon", overwrite=True)
+    broker = OfferPolicy.load("soon").broker()  # type: ignore[union-attr]
+    assert isinstance(broker, SeveralBrokers)
+    assert broker.request_offers(program("true")).result == "YES"
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"brokers": ["nobody"]}, UnknownBrokerError),
+        ({"brokers": ["embedded"], "policy": "dearest"}, InvalidChoiceError),
+        ({"brokers": ["embedded"], "constraints": ["cores"]}, InvalidChoiceError),
+    ],
+)
+def test_a_policy_that_can_not_be_used_says_so(given: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        OfferPolicy(**given).broker()
+
+
+@pytest.mark.parametrize("given", [{}, {"path": "a.db", "url": "postgresql://h/n"}])
+def test_a_store_is_in_one_place(given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="either path or url"):
+        RecordStore(**given)
+
+
+async def test_a_store_comes_back_with_its_password(prefect_api: str, tmp_path: Path) -> None:
+    url = f"postgresql://eb:{SECRET}@127.0.0.1:9/records"
+    await RecordStore(url=SecretStr(url)).asave("team", overwrite=True)
+    again = await RecordStore.aload("team")
+    assert (again.store().place, SECRET in repr(again)) == (url, False)
+    assert RecordStore(path=tmp_path / "r.db").store().place == Store(tmp_path / "r.db").place
 
 
 def test_it_is_registered_by_the_module(prefect_environment: dict[str, str]) -> None:
     words = [sys.executable, "-m", "prefect", "block", "register", "-m", "eb_prefect.blocks"]
     done = subprocess.run(words, env=prefect_environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "registered 1 block" in done.stdout
+    assert "registered 2 blocks" in done.stdout
 
 
 def test_our_package_does_not_import_prefect() -> None:

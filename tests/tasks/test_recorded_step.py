@@ -7,7 +7,7 @@ from prefect import flow
 
 from eb_prefect.brokers.embedded.broker import EmbeddedBroker
 from eb_prefect.ending import StepCancelledError, StepFailedError
-from eb_prefect.journal import Journal
+from eb_prefect.journal_directory import DirectoryJournal
 from eb_prefect.model.compute import SimpleCompute, VolumeMount
 from eb_prefect.model.executable import Program
 from eb_prefect.model.phase import Phase
@@ -44,7 +44,7 @@ def broker(tmp_path: Path) -> EmbeddedBroker:
 
 @pytest.fixture
 def options(tmp_path: Path) -> StepOptions:
-    return StepOptions(journal=Journal(tmp_path / "journal"))
+    return StepOptions(journal=DirectoryJournal(tmp_path / "journal"))
 
 
 @pytest.fixture

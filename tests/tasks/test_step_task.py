@@ -16,7 +16,7 @@ from prefect.runtime import flow_run
 
 from eb_prefect.ending import StepCancelledError, StepFailedError
 from eb_prefect.errors import DuplicateStepError
-from eb_prefect.journal import Journal
+from eb_prefect.journal_directory import DirectoryJournal
 from eb_prefect.model.executable import Program
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.step import StepOptions
@@ -35,7 +35,7 @@ def ending(phase: str) -> ScriptedBroker:
 
 @pytest.fixture
 def options(tmp_path: Path) -> StepOptions:
-    return StepOptions(journal=Journal(tmp_path))
+    return StepOptions(journal=DirectoryJournal(tmp_path))
 
 
 async def task_runs(of: str) -> list[Any]:
@@ -77,15 +77,15 @@ async def test_a_running_task_run_shows_its_phase(options: StepOptions) -> None:
     @flow
     async def watched() -> str:
         running = asyncio.create_task(step_async(broker, REQUEST, name="sources", options=options))
-        await shown(flow_run.id, "sources: PREPARING", "PREPARING")
+        await shown(flow_run.id, "sources @ scripted: PREPARING", "PREPARING")
         now[0] = 1.0
-        await shown(flow_run.id, "sources: RUNNING", "RUNNING")
+        await shown(flow_run.id, "sources @ scripted: RUNNING", "RUNNING")
         now[0] = 2.0
         await running
         return flow_run.id
 
     run = await watched()
-    assert await ended_task_runs(run, 1) == {"sources: COMPLETED": "Completed"}
+    assert await ended_task_runs(run, 1) == {"sources @ scripted: COMPLETED": "Completed"}
     end = time.monotonic() + 20
     while not any("sources: COMPLETED at" in line for line in await logs(run)) and time.monotonic() < end:
         await asyncio.sleep(0.2)
@@ -108,7 +108,7 @@ async def test_a_brief_step_costs_the_server_no_more_than_a_task(options: StepOp
         return flow_run.id
 
     run = await brief()
-    assert await ended_task_runs(run, 1) == {"one: COMPLETED": "Completed"}
+    assert await ended_task_runs(run, 1) == {"one @ scripted: COMPLETED": "Completed"}
     assert sorted(await states(run)) == ["Completed", "Pending", "Running"]
 
 
@@ -127,9 +127,9 @@ async def test_the_end_of_a_session_is_the_end_of_its_task_run(options: StepOpti
     assert isinstance(cancelled, StepCancelledError)
     assert (failed.run.session.phase, cancelled.run.session.phase) == ("FAILED", "CANCELLED")
     assert await ended_task_runs(run, 3) == {
-        "completed: COMPLETED": "Completed",
-        "failed: FAILED": "Failed",
-        "cancelled: CANCELLED": "Cancelled",
+        "completed @ scripted: COMPLETED": "Completed",
+        "failed @ scripted: FAILED": "Failed",
+        "cancelled @ scripted: CANCELLED": "Cancelled",
     }
 
 

@@ -24,6 +24,7 @@ from eb_prefect.model.executable import (
     DockerContainer,
     Image,
     JupyterNotebook,
+    JupyterServer,
     Platform,
     Program,
     SingularityContainer,
@@ -94,6 +95,7 @@ def docker(dialect: Dialect) -> st.SearchStrategy[DockerContainer]:
 
 
 def executables(dialect: Dialect) -> st.SearchStrategy[Any]:
+    checksum = maybe(st.builds(Checksum, type=TEXTS, value=TEXTS))
     parameters = st.dictionaries(TEXTS, st.integers() | st.booleans() | TEXTS, max_size=2)
     return st.one_of(
         docker(dialect),
@@ -102,6 +104,12 @@ def executables(dialect: Dialect) -> st.SearchStrategy[Any]:
             JupyterNotebook,
             location=TEXTS,
             parameters=parameters if dialect is Dialect.NEUTRAL else st.just({}),
+        ),
+        st.builds(
+            JupyterServer,
+            location=maybe(TEXTS),
+            checksum=checksum if dialect is Dialect.NEUTRAL else st.none(),
+            environment=environments(),
         ),
         st.builds(Program, name=maybe(TEXTS), command=commands(), environment=environments()),
     )

@@ -27,9 +27,13 @@ class BatchBrokerElsewhere(BatchBroker):
         BrokerUnavailableError
             The host does not answer; read it again from the start.
         """
+        yield from self.read_from(location, 0)
+
+    def read_from(self, location: str, offset: int) -> Iterator[bytes]:
+        """Yield what follows the first ``offset`` bytes; raises what `read` raises."""
         path = self._path(location)
         try:
-            yield from self._host.stream(path)
+            yield from self._host.stream(path, offset)
         except OSError as reason:
             raise OutputGoneError(self.identity.name, location, reason.strerror or str(reason)) from reason
 

@@ -72,9 +72,10 @@ class Here:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def stream(self, path: str) -> Iterator[bytes]:
+    def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
         """Yield a file in pieces."""
         with _opened(path) as file:
+            file.seek(offset)
             while piece := file.read(_PIECE):
                 yield piece
 

@@ -58,8 +58,8 @@ class Host(Protocol):
         """Return the text of a symbolic link, None where there is none."""
         ...
 
-    def stream(self, path: str) -> Iterator[bytes]:
-        """Yield a file in pieces of any size.
+    def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
+        """Yield a file in pieces of any size, from after so many bytes.
 
         Raises
         ------

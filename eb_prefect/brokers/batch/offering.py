@@ -17,6 +17,7 @@ from eb_prefect.brokers.embedded.refusal import information, refusal
 from eb_prefect.brokers.embedded.runtime import Runtime
 from eb_prefect.brokers.embedded.volumes import path_of_volume, volumes_of
 from eb_prefect.check import faults
+from eb_prefect.model.executable import JupyterServer
 from eb_prefect.model.parts import Amount, Message, Range
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import Session
@@ -116,7 +117,10 @@ def _refusals(request: ExecutionRequest, *, is_here: bool, runtime: Runtime | No
     for fault in wrong:
         yield refusal("invalid-request", str(fault), path=fault.path)
     paths = tuple(path_of_volume(volume) for volume in volumes_of(request))
-    if request.executable and not any(fault.path.startswith("executable") for fault in wrong):
+    if isinstance(request.executable, JupyterServer):
+        text = "an interactive session can't be reached on a node from here; the embedded broker has them"
+        yield refusal("not-supported", text, asked=request.executable.kind)
+    elif request.executable and not any(fault.path.startswith("executable") for fault in wrong):
         yield from executables.refusals(request.executable, paths, runtime=runtime, is_here=is_here)
     yield from terms.refusals(request)
     for n, data in enumerate(request.data):

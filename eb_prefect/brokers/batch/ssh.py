@@ -95,18 +95,20 @@ class Ssh:
         """Return the text of a symbolic link, None where there is none."""
         return self._on_files(lambda sftp, _: ssh_files.read_link(sftp, path))
 
-    def stream(self, path: str) -> Iterator[bytes]:
+    def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
         """Yield a file in pieces of a few MiB."""
         line = self._line()
         file = line.call(line.on_files(lambda sftp, _: ssh_files.open_to_read(sftp, path)))
+        at = offset
 
         async def piece() -> bytes:
             async with line.patiently():
-                return await ssh_files.next_piece(file, path)
+                return await ssh_files.piece_at(file, path, at)
 
         try:
             while found := line.call(piece()):
                 yield found
+                at += len(found)
         finally:
             line.post(lambda: ssh_files.close(file))
 

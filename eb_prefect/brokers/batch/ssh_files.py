@@ -44,10 +44,10 @@ async def open_to_read(sftp: SFTPClient, path: str) -> SFTPClientFile:
         return await sftp.open(os.fsencode(path), FXF_READ, encoding=None)
 
 
-async def next_piece(file: SFTPClientFile, path: str) -> bytes:
-    """Return what follows in a file that is open, nothing at its end."""
+async def piece_at(file: SFTPClientFile, path: str, offset: int) -> bytes:
+    """Return what follows so many bytes of a file that is open, nothing at its end."""
     with _told_as_os_errors(path):
-        return _bytes(await file.read(_PIECE))
+        return _bytes(await file.read(_PIECE, offset))
 
 
 def close(file: SFTPClientFile) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from eb_prefect.brokers.embedded import offering
+from eb_prefect.brokers.embedded import jupyter, offering
 from eb_prefect.brokers.embedded.amounts import choices
 from eb_prefect.brokers.embedded.catalogue import Catalogue, Kept
 from eb_prefect.brokers.embedded.deciding import reject, settled, take, usable
@@ -15,8 +15,9 @@ from eb_prefect.brokers.embedded.pool import pool
 from eb_prefect.brokers.embedded.reading import entries_of, phase_of, told
 from eb_prefect.brokers.embedded.refusal import warning
 from eb_prefect.brokers.embedded.rousing import STARTS_WITHIN, Rouser
-from eb_prefect.errors import OfferGoneError
+from eb_prefect.errors import OfferGoneError, OutputGoneError
 from eb_prefect.home import home as default_home
+from eb_prefect.model.executable import JupyterServer
 from eb_prefect.model.phase import FINAL, Phase
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import OfferSet, Session
@@ -136,6 +137,46 @@ class EmbeddedBroker:
                 self._rouser.wake(directory)
         return self._look(kept)
 
+    def release(self, session: str) -> Session:
+        """Let an interactive session come to its end; others stay as they are.
+
+        What was saved is kept, and it is COMPLETED. One that is not AVAILABLE
+        yet is CANCELLED.
+
+        Raises
+        ------
+        UnknownSessionError
+            There is no such session in this home.
+        """
+        kept = self._catalogue.get(session, self.identity.name)
+        directory = kept.directory
+        with usable(self.identity.name):
+            decision = settled(kept)
+            is_accepted = decision is not None and decision.phase is Phase.ACCEPTED
+            is_ours = is_accepted and isinstance(kept.offer.executable, JupyterServer)
+            if is_ours and phase_of(entries_of(directory.log())) not in FINAL:
+                directory.ask_to_release()
+                self._rouser.wake(directory)
+        return self._look(kept)
+
+    def way_in(self, session: str) -> str:
+        """Return the address, with its token, at which an interactive session lets a person in.
+
+        Raises
+        ------
+        OutputGoneError
+            It is not AVAILABLE, or nothing that a person could enter.
+        UnknownSessionError
+            There is no such session in this home.
+        """
+        kept = self._catalogue.get(session, self.identity.name)
+        with usable(self.identity.name):
+            phase = self._look(kept).phase
+            found = jupyter.way_in(kept.directory.path) if phase is Phase.AVAILABLE else None
+        if found is None:
+            raise OutputGoneError(self.identity.name, f"a way into {session}", f"it is {phase}")
+        return found
+
     def reject(self, session: str) -> Session:
         """Decline an offer for good; what is no open offer stays as it is.
 
@@ -164,6 +205,8 @@ class EmbeddedBroker:
                 self._rouser.see_to(kept, decision, patience=STARTS_WITHIN)
             if phase is Phase.ACCEPTED and directory.is_queued:
                 phase = Phase.WAITING
+            if phase is Phase.AVAILABLE and directory.is_released:
+                phase = Phase.RELEASING
             trouble = "" if lives or phase is not Phase.ACCEPTED else directory.trouble()
         if trouble:
             message = warning("no-supervisor", f"its supervisor does not start: {trouble}")

@@ -18,6 +18,7 @@ from eb_prefect.brokers.embedded.supervisor.diary import LOG, reserve
 from eb_prefect.brokers.embedded.supervisor.locks import SESSION, holder
 from eb_prefect.brokers.embedded.supervisor.main import DECISION, LOCK, QUEUED
 from eb_prefect.brokers.embedded.supervisor.plan import PLAN
+from eb_prefect.brokers.embedded.supervisor.service import RELEASE
 from eb_prefect.brokers.embedded.supervisor.spawn import ERRORS
 from eb_prefect.brokers.embedded.supervisor.text import instant
 from eb_prefect.durable import sync
@@ -85,6 +86,15 @@ class Directory:
     def ask_to_cancel(self) -> None:
         """Leave word, durably, that the session is to end."""
         _link(self.path / CANCEL, instant())
+
+    def ask_to_release(self) -> None:
+        """Leave word, durably, that nobody needs the session any more."""
+        _link(self.path / RELEASE, instant())
+
+    @property
+    def is_released(self) -> bool:
+        """Whether word was left that nobody needs the session any more."""
+        return os.path.lexists(self.path / RELEASE)
 
     @property
     def is_cancelled(self) -> bool:

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from eb_prefect.brokers.embedded import container, notebook, program
+from eb_prefect.brokers.embedded import container, jupyter, notebook, program
 from eb_prefect.brokers.embedded.launch import Launch, Place
 from eb_prefect.brokers.embedded.refusal import refusal
 from eb_prefect.brokers.embedded.runtime import Runtime
@@ -11,6 +11,7 @@ from eb_prefect.model.executable import (
     DockerContainer,
     Executable,
     JupyterNotebook,
+    JupyterServer,
     OtherExecutable,
     Program,
     SingularityContainer,
@@ -44,11 +45,13 @@ def refusals(
             yield from container.refusals(executable, runtime)
         case JupyterNotebook():
             yield from notebook.refusals(executable, is_here=is_here)
+        case JupyterServer():
+            yield from jupyter.refusals(executable)
         case SingularityContainer() | OtherExecutable():
             yield refusal(
                 "unknown-kind",
                 f"executable of kind {executable.kind!r} was asked for;"
-                " this broker runs executable/program, docker-container and jupyter-notebook",
+                " this broker runs executable/program, docker-container, jupyter-notebook and jupyter-server",
                 asked=executable.kind,
             )
 
@@ -62,5 +65,7 @@ def launch(executable: Executable, place: Place) -> Launch:
             return container.launch(executable, place)
         case JupyterNotebook():
             return notebook.launch(executable, place)
+        case JupyterServer():
+            return jupyter.launch(executable, place)
         case SingularityContainer() | OtherExecutable():
             raise AssertionError(f"{executable.kind} is refused before it gets here")

@@ -52,12 +52,29 @@ class Fetch:
     """A file that is staged to ``path`` before anything is started.
 
     ``location`` is ``file://`` or ``http(s)://``; ``checksum`` is the type and
-    value to verify, for example ``("sha-256", "9f86...")``.
+    value to verify, for example ``("sha-256", "9f86...")``. What is written to
+    where ``is_writable`` is a product then.
     """
 
     location: str
     path: str
     checksum: tuple[str, str] | None = None
+    is_writable: bool = False
+
+
+@dataclass(frozen=True)
+class Service:
+    """What an executable serves to a person, and how that is told.
+
+    ``kind`` and ``protocol`` are its connector's. ``door`` is a file that the
+    executable writes, at once and readable to its owner only, when it
+    answers: a JSON object with ``location``, which everybody may see, and
+    ``way_in``, which lets in who has it.
+    """
+
+    kind: str
+    protocol: str
+    door: str
 
 
 @dataclass(frozen=True)
@@ -80,7 +97,11 @@ class Launch:
     come from ``argv``; of those ``inside`` a container only, as the runtime's
     own are no part of it; or of ``none``, and no time either, because a
     daemon runs them and nothing is known.
-    ``keep`` are files, absolute path to product name, that are products too.
+    ``keep`` are files, absolute path to product name, that are products too;
+    of a directory it is all files in it, with their paths below it.
+    ``serves`` makes the session AVAILABLE once what it serves answers, and
+    keeps it so until it ends by itself, its time is over, or it is released,
+    all of which is COMPLETED.
     ``cleanup`` is run after the end, however it ended, also by whoever finds
     a lost session, and before products are looked for; it must succeed if
     there is nothing to clean.
@@ -97,3 +118,4 @@ class Launch:
     counts: Literal["all", "inside", "none"] = "all"
     keep: Mapping[str, str] = field(default_factory=dict)
     cleanup: tuple[tuple[str, ...], ...] = ()
+    serves: Service | None = None

@@ -17,7 +17,7 @@ from eb_prefect.brokers.embedded.launch import Fetch, Launch, Place
 from eb_prefect.brokers.embedded.refusal import refusal
 from eb_prefect.brokers.embedded.sources import algorithm
 from eb_prefect.model.executable import JupyterNotebook
-from eb_prefect.model.parts import Message
+from eb_prefect.model.parts import Checksum, Message
 
 _RUNNER = Path(__file__).with_name("notebook_runner.py")
 _NEEDED = ("papermill", "ipykernel")
@@ -70,21 +70,31 @@ def launch(notebook: JupyterNotebook, place: Place) -> Launch:
     words = (word for pair in texts.items() for word in pair)
     runner = f"{room}/runner.py" if place.python else str(_RUNNER)
     return Launch(
-        argv=(place.python or sys.executable, "-P", runner, given, made, parameters, *words),
-        environment={**place.environment, **_jupyter(room)},
-        fetches=(Fetch(location=location, path=given, checksum=_pinned(notebook)),),
+        argv=(python(place), "-P", runner, given, made, parameters, *words),
+        environment={**place.environment, **own_settings(room)},
+        fetches=(Fetch(location=location, path=given, checksum=pinned(notebook.checksum)),),
         files={parameters: json.dumps(others), **({runner: _RUNNER.read_text()} if place.python else {})},
-        keep={made: _path(urlsplit(location)).name or "notebook.ipynb"},
+        keep={made: name_of(location)},
     )
 
 
-def _pinned(notebook: JupyterNotebook) -> tuple[str, str] | None:
-    pinned = notebook.checksum
-    name = algorithm(pinned) if pinned else None
-    return (name, (pinned.value or "").lower()) if pinned and name else None
+def name_of(location: str) -> str:
+    """Return the file name of the notebook at a location."""
+    return _path(urlsplit(location)).name or "notebook.ipynb"
 
 
-def _jupyter(room: str) -> dict[str, str]:
+def python(place: Place) -> str:
+    """Return the Python that runs notebooks there."""
+    return place.python or sys.executable
+
+
+def pinned(checksum: Checksum | None) -> tuple[str, str] | None:
+    """Return the algorithm and value that a notebook is verified by, None for nothing."""
+    name = algorithm(checksum) if checksum else None
+    return (name, (checksum.value or "").lower()) if checksum and name else None
+
+
+def own_settings(room: str) -> dict[str, str]:
     """Return what keeps a kernel's own files and settings apart from the user's."""
     return {
         "IPYTHONDIR": f"{room}/ipython",

@@ -99,6 +99,6 @@ def _item(fetch: Fetch) -> dict[str, object]:
         "path": fetch.path,
         "is_remote": not local,
         "may_stay": False,
-        "is_read_only": True,
+        "is_read_only": not fetch.is_writable,
         "checksums": [fetch.checksum] if fetch.checksum else [],
     }

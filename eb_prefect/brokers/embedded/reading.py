@@ -3,15 +3,15 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from eb_prefect.brokers.embedded.supervisor.plan import EXECUTABLE
-from eb_prefect.model.moment import instant
-from eb_prefect.model.parts import Checksum, Connector, Message
+from eb_prefect.model.moment import Span, instant
+from eb_prefect.model.parts import AvailableWindow, Checksum, Connector, Message, Schedule, Window
 from eb_prefect.model.phase import ComponentPhase, Phase
 from eb_prefect.model.session import Outcome, Product, Session
 
@@ -21,6 +21,7 @@ _EACH = {
     # session: executable, compute, storage and data
     Phase.WAITING: (ComponentPhase.WAITING, ComponentPhase.WAITING, ComponentPhase.WAITING),
     Phase.PREPARING: (ComponentPhase.PREPARING, ComponentPhase.PREPARING, ComponentPhase.PREPARING),
+    Phase.AVAILABLE: (ComponentPhase.AVAILABLE, ComponentPhase.RUNNING, ComponentPhase.AVAILABLE),
     Phase.RUNNING: (ComponentPhase.RUNNING, ComponentPhase.RUNNING, ComponentPhase.AVAILABLE),
     Phase.RELEASING: (ComponentPhase.COMPLETED, ComponentPhase.RELEASING, ComponentPhase.RELEASING),
 }
@@ -66,7 +67,8 @@ def told(offer: Session, entries: list[dict[str, Any]], phase: Phase, directory:
             ),
             "outcome": _outcome(last),
             "products": tuple(_product(item) for item in last.get("products", ())),
-            "connectors": _streams(entries, phase, directory),
+            "connectors": (*_streams(entries, phase, directory), *_served(entries, phase)),
+            "schedule": _schedule(entries) or offer.schedule,
         }
     )
 
@@ -90,7 +92,7 @@ def _messages(entries: list[dict[str, Any]]) -> list[Message]:
         said = [*entry.get("messages", ())]
         if "level" in entry:
             said.append(entry)
-        if entry.get("phase") in ("FAILED", "CANCELLED") and entry.get("text"):
+        if entry.get("phase") in ("COMPLETED", "FAILED", "CANCELLED") and entry.get("text"):
             level = "ERROR" if entry["phase"] == "FAILED" else "INFO"
             said.append({"level": level, "kind": entry["phase"].lower(), "text": entry["text"]})
         if entry.get("phase") == "WAITING":
@@ -135,12 +137,13 @@ def location_of(path: str) -> str:
 
 
 def _streams(entries: list[dict[str, Any]], phase: Phase, directory: Path) -> tuple[Connector, ...]:
-    has_run = any(entry.get("phase") == Phase.RUNNING for entry in entries)
+    has_run = any("boot" in entry or entry.get("phase") == Phase.RUNNING for entry in entries)
     return tuple(_stream(name, phase, directory, has_run=has_run) for name in _STREAMS if entries)
 
 
 def _stream(name: str, phase: Phase, directory: Path, *, has_run: bool) -> Connector:
     status = {
+        Phase.AVAILABLE: "AVAILABLE",
         Phase.RUNNING: "AVAILABLE",
         Phase.RELEASING: "AVAILABLE",
         Phase.COMPLETED: "FINISHED",
@@ -151,3 +154,20 @@ def _stream(name: str, phase: Phase, directory: Path, *, has_run: bool) -> Conne
     return Connector(
         kind=f"urn:eb-prefect:connector/{name}", status=status, protocol="FILE", location=location
     )
+
+
+def _served(entries: Iterable[Mapping[str, Any]], phase: Phase) -> Iterator[Connector]:
+    """Yield where a person gets in, or got in; how is told by nothing here."""
+    for entry in entries:
+        if told := entry.get("connector"):
+            yield Connector(**told, status="AVAILABLE" if phase is Phase.AVAILABLE else "FINISHED")
+
+
+def _schedule(entries: Iterable[Mapping[str, Any]]) -> Schedule | None:
+    """Return from when to when a session is available, where that is known."""
+    found = next((entry for entry in entries if entry.get("until")), None)
+    if found is None:
+        return None
+    begins, ends = instant(found["at"]), instant(found["until"])
+    window = AvailableWindow(start=Span(begins, timedelta(0)), duration=ends - begins)
+    return Schedule(available=window, releasing=Window(start=ends))

@@ -18,7 +18,7 @@ from eb_prefect.model.session import Session
 STARTS_WITHIN = 0.5
 """Seconds that a supervisor is given to come up before another is started."""
 
-_BEGUN = (Phase.PREPARING, Phase.RUNNING, Phase.RELEASING)
+_BEGUN = (Phase.PREPARING, Phase.AVAILABLE, Phase.RUNNING, Phase.RELEASING)
 
 
 class Rouser:

@@ -149,6 +149,32 @@ class HTTPBroker:
         """
         return self._sessions.end(session, Phase.REJECTED)
 
+    def release(self, session: str) -> Session:
+        """Say that an interactive session is not needed any more, and return it as it is then.
+
+        The standard has no word for it: our own servers take RELEASING for
+        one, and at others the session stays as it is.
+
+        Raises what `cancel` raises.
+        """
+        return self._sessions.end(session, Phase.RELEASING)
+
+    def way_in(self, session: str) -> str:
+        """Return the address with which our own servers let the owner into an interactive session.
+
+        Others tell all that they tell in its connectors.
+
+        Raises
+        ------
+        OutputGoneError
+            The session lets nobody in now, or the server tells no more than its connectors.
+        BrokerUnavailableError
+            No answer; ask again.
+        AccessDeniedError
+            It is another user's, or the broker wants other credentials.
+        """
+        return self._sessions.way_in(session)
+
     def session(self, session: str) -> Session:
         """Return the session as it is now.
 
@@ -227,7 +253,18 @@ class HTTPBroker:
         AccessDeniedError
             It wants other credentials.
         """
-        return read(self._connection, location, lambda session: self._speech.spoken().session(session))
+        return self.read_from(location, 0)
+
+    def read_from(self, location: str, offset: int) -> Iterator[bytes]:
+        """Yield what follows the first ``offset`` bytes, as far as there is any now.
+
+        Of a server that can't begin there all is read again. Raises what `read` raises.
+        """
+
+        def own(session: str) -> str:
+            return self._speech.spoken().session(session)
+
+        return read(self._connection, location, own, offset)
 
     def close(self) -> None:
         """End all connections; verbs that are called later open new ones."""

@@ -31,6 +31,10 @@ PATHS = {
 """Where the brokers of each dialect have things."""
 
 
+WAY_IN = "way-in"
+"""Where, below a session, our own servers tell its owner how a person gets in."""
+
+
 def is_identifier(session: str) -> bool:
     """Return whether the text is a UUID as brokers write them, and nothing a path could do harm with."""
     return _UUID.fullmatch(session) is not None

@@ -13,15 +13,19 @@ from eb_prefect.brokers.http.bodies import unpacked
 from eb_prefect.brokers.http.connection import HOPS, REDIRECTS, Connection, authorised, headers_for
 from eb_prefect.brokers.http.exchange import Outgoing, Reply, encoding_of
 from eb_prefect.brokers.http.statuses import failure, unusable
+from eb_prefect.brokers.offset import after
 from eb_prefect.errors import BrokerUnavailableError, OutputGoneError, UnusableAnswerError
 
 _EXCERPT = 4096
 _OF_SESSION = re.compile(r"/sessions/([0-9a-fA-F-]{36})(/.+)")
+_PART = re.compile(r"\s*bytes (\d{1,18})-")
 _SHA256 = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):")
 
 
-def read(connection: Connection, location: str, own: Callable[[str], str]) -> Iterator[bytes]:
-    """Yield what is at the location, of any size; other hosts are asked without credentials.
+def read(
+    connection: Connection, location: str, own: Callable[[str], str], offset: int = 0
+) -> Iterator[bytes]:
+    """Yield what is at the location after so many bytes; other hosts are asked without credentials.
 
     ``own`` is the path of a session below the broker's address. What a broker
     has below a session it is asked for there, whatever host it names: behind
@@ -30,11 +34,11 @@ def read(connection: Connection, location: str, own: Callable[[str], str]) -> It
     at = _resolved(connection, location, connection.address)
     if nearer := _below_own(connection, at, own):
         try:
-            yield from _pieces(connection, location, nearer)
+            yield from _pieces(connection, location, nearer, offset)
         except OutputGoneError:
-            yield from _pieces(connection, location, at)
+            yield from _pieces(connection, location, at, offset)
         return
-    yield from _pieces(connection, location, at)
+    yield from _pieces(connection, location, at, offset)
 
 
 def _below_own(connection: Connection, at: Address, own: Callable[[str], str]) -> Address | None:
@@ -47,17 +51,23 @@ def _below_own(connection: Connection, at: Address, own: Callable[[str], str]) -
     )
 
 
-def _pieces(connection: Connection, location: str, at: Address) -> Iterator[bytes]:
+def _pieces(connection: Connection, location: str, at: Address, offset: int) -> Iterator[bytes]:
+    part = [(b"Range", b"bytes=%d-" % offset)] if offset else []
     for _ in range(HOPS):
-        request = Outgoing(b"GET", at, headers_for(at, b"*/*", b"identity"))
+        request = Outgoing(b"GET", at, [*headers_for(at, b"*/*", b"identity"), *part])
         used = connection.authorisation(at)
         with connection.exchange.opened(authorised(request, used)) as response:
             headers = {name.lower(): value for name, value in response.headers}
             if response.status == 200:
                 pieces = unpacked(response.iter_stream(), encoding_of(headers))
-                yield from _checked(connection, pieces, headers, location)
+                yield from after(_checked(connection, pieces, headers, location), offset)
+                return
+            if response.status == 206 and _begins(headers) == offset:
+                yield from response.iter_stream()
                 return
             reply = Reply(response.status, headers, _beginning(response))
+        if reply.status == 416 and offset:
+            return
         if reply.status in REDIRECTS:
             at = _resolved(connection, reply.header(b"location"), at)
         elif reply.status != 401 or not connection.renewed(used):
@@ -77,6 +87,12 @@ def _checked(
         yield piece
     if told is not None and told != digest.digest():
         raise BrokerUnavailableError(connection.name, f"{shown(location)} did not arrive as it was sent")
+
+
+def _begins(headers: dict[bytes, bytes]) -> int | None:
+    """Return where a part begins."""
+    found = _PART.match(headers.get(b"content-range", b"").decode("latin-1"))
+    return int(found.group(1)) if found else None
 
 
 def _told_digest(headers: dict[bytes, bytes]) -> bytes | None:

@@ -6,23 +6,26 @@ import hashlib
 from eb_prefect.brokers.http.answers import read_session, warning
 from eb_prefect.brokers.http.connection import Connection
 from eb_prefect.brokers.http.exchange import Reply
-from eb_prefect.brokers.http.paths import is_identifier
+from eb_prefect.brokers.http.paths import WAY_IN, is_identifier
 from eb_prefect.brokers.http.sending import update_text
 from eb_prefect.brokers.http.speech import Speech, dialect_of
-from eb_prefect.brokers.http.statuses import session_failure, unusable
+from eb_prefect.brokers.http.statuses import failure, said, session_failure, unusable
 from eb_prefect.brokers.http.submitting import readable
 from eb_prefect.brokers.protocol import Sight
 from eb_prefect.errors import (
     AccessDeniedError,
     BrokerUnavailableError,
     EBError,
+    InvalidDocumentError,
     OfferGoneError,
+    OutputGoneError,
     UnknownSessionError,
     UnusableAnswerError,
 )
 from eb_prefect.model.phase import NOT_ACCEPTED, Phase
 from eb_prefect.model.session import Session
 from eb_prefect.wire.dialect import Dialect
+from eb_prefect.wire.text import parse
 
 _DIGEST = 16
 _LONGEST_ETAG = 64
@@ -84,6 +87,15 @@ class Sessions:
         )
         return found.model_copy(update={"messages": (*found.messages, forgotten)})
 
+    def way_in(self, session: str) -> str:
+        """Return what the server tells its owner alone."""
+        reply = self._connection.get(f"{self._path(session)}/{WAY_IN}")
+        told = _told(reply)
+        if told is None:
+            wrong = failure(self._connection, reply)
+            raise wrong or OutputGoneError(self._connection.name, WAY_IN, said(self._connection, reply))
+        return told
+
     def _asked(self, session: str, phase: Phase) -> tuple[Session, EBError | None]:
         """Return the session after it was asked for the phase, and what was wrong with the answer."""
         text = update_text(phase, self._dialect(session))
@@ -130,6 +142,15 @@ class Sessions:
                 self._connection.name, f"asked for session {session} it tells of {found.uuid[:60]!r}"
             )
         return found
+
+
+def _told(reply: Reply) -> str | None:
+    try:
+        document = parse(reply.body) if reply.status == 200 else None
+    except InvalidDocumentError:
+        return None
+    location = document.get("location") if isinstance(document, dict) else None
+    return location if isinstance(location, str) else None
 
 
 def _etag(reply: Reply) -> bytes:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from eb_prefect.brokers.embedded.broker import EmbeddedBroker
-from eb_prefect.journal import Journal
+from eb_prefect.journal_directory import DirectoryJournal
 from eb_prefect.model.compute import SimpleCompute, VolumeMount
 from eb_prefect.model.data import SimpleData
 from eb_prefect.model.executable import Executable
@@ -35,7 +35,7 @@ def request(executable: Executable, given: Path, *, lasts: str = "PT1M") -> Exec
 
 def run(home: Path, wanted: ExecutionRequest) -> Session:
     """Run the request on an embedded broker in ``home``, to its end."""
-    options = StepOptions(journal=Journal(home / "journal"), timeout=timedelta(seconds=60))
+    options = StepOptions(journal=DirectoryJournal(home / "journal"), timeout=timedelta(seconds=60))
     return run_step(EmbeddedBroker(home), wanted, name="it", options=options).session
 
 

@@ -12,7 +12,8 @@ from typing import NoReturn
 
 from eb_prefect.brokers.http.broker import HTTPBroker
 from eb_prefect.brokers.protocol import Broker
-from eb_prefect.journal import Handle, Journal
+from eb_prefect.journal import Handle
+from eb_prefect.journal_directory import DirectoryJournal
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.session import OfferSet, Session
 from eb_prefect.model.steprun import PhaseChange, StepRun
@@ -117,7 +118,7 @@ def call(calling: Calling, killed_at: str | None) -> None:
 
 
 def options(calling: Calling, mortal: Mortal, into: Path) -> StepOptions:
-    usual = fetching_into(StepOptions(journal=Journal(calling.root / "journal")), into)
+    usual = fetching_into(StepOptions(journal=DirectoryJournal(calling.root / "journal")), into)
 
     def choose(offers: tuple[Session, ...]) -> Session:
         mortal.at("after offers")

@@ -18,7 +18,7 @@ from eb_prefect.errors import (
 from eb_prefect.pace import REMOTE, Pace, Paced, pace_of
 from eb_prefect.wire.limits import MAX_BYTES
 from tests.brokers.http.conftest import Client
-from tests.brokers.http.served import FIRST, Answer, Served, serving, told
+from tests.brokers.http.served import FIRST, Answer, Saying, Seen, Served, serving, told
 
 AT = f"/sessions/{FIRST}"
 
@@ -152,3 +152,39 @@ def test_less_than_the_length_that_was_told_did_not_arrive(served: Served, clien
     served.says = {"GET": Answer(play=cut)}
     with pytest.raises(BrokerUnavailableError):
         list(client().read("/x"))
+
+
+def part_of(body: bytes) -> Saying:
+    """A server that sends parts; ours is asked for what follows an offset only."""
+
+    def answer(seen: Seen) -> Answer:
+        begins = int(seen.headers["range"].removeprefix("bytes=").removesuffix("-"))
+        if begins >= len(body):
+            return Answer(status=416, headers={"Content-Range": f"bytes */{len(body)}"})
+        told = {"Content-Range": f"bytes {begins}-{len(body) - 1}/{len(body)}"}
+        return Answer(body[begins:], 206, told)
+
+    return answer
+
+
+@pytest.mark.parametrize(("offset", "rest"), [(2, b"ars"), (5, b""), (9, b"")])
+def test_what_was_read_before_is_not_sent_again(
+    served: Served, client: Client, offset: int, rest: bytes
+) -> None:
+    served.says = {"GET": part_of(b"stars")}
+    assert b"".join(client().read_from("/x", offset)) == rest
+
+
+@pytest.mark.parametrize(("offset", "rest"), [(0, b"stars"), (2, b"ars"), (9, b"")])
+def test_a_server_that_sends_no_parts_is_read_again(
+    served: Served, client: Client, offset: int, rest: bytes
+) -> None:
+    served.says = {"GET": Answer(b"stars")}
+    assert b"".join(client().read_from("/x", offset)) == rest
+    assert ("range" in served.seen[0].headers) == (offset > 0)
+
+
+def test_another_part_than_was_asked_for_is_not_taken(served: Served, client: Client) -> None:
+    served.says = {"GET": Answer(b"stars", 206, {"Content-Range": "bytes 0-4/5"})}
+    with pytest.raises(UnusableAnswerError):
+        list(client().read_from("/x", 2))

@@ -4,14 +4,14 @@
 from pathlib import Path
 
 from eb_prefect.ending import StepFailedError
-from eb_prefect.journal import Journal
+from eb_prefect.journal_directory import DirectoryJournal
 from eb_prefect.model.phase import Phase
 from eb_prefect.step import StepOptions, run_step
 from tests.brokers.panda.bench import PandaBench
 
 
 def options(tmp_path: Path) -> StepOptions:
-    return StepOptions(journal=Journal(tmp_path / "journal"))
+    return StepOptions(journal=DirectoryJournal(tmp_path / "journal"))
 
 
 def test_a_step_is_run_to_its_end_and_tells_its_phases(bench: PandaBench, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from eb_prefect.brokers.batch.settings import BatchSettings
 from eb_prefect.brokers.batch.ssh import Ssh
 from eb_prefect.brokers.protocol import Broker
 from eb_prefect.brokers.slurm.broker import RemoteSlurmBroker, SlurmBroker
-from eb_prefect.journal import Journal
+from eb_prefect.journal_directory import DirectoryJournal
 from eb_prefect.model.executable import DockerContainer, Image
 from eb_prefect.model.session import Session
 from eb_prefect.step import StepOptions, run_step
@@ -43,7 +43,7 @@ def finished(broker: Broker, image: Image, text: str, given: Path, tmp_path: Pat
     container = DockerContainer(
         image=image, command=("sh", "-c", text), environment={"FRAMES": "/given/frames.txt"}
     )
-    options = StepOptions(journal=Journal(tmp_path / "journal"), timeout=timedelta(seconds=60))
+    options = StepOptions(journal=DirectoryJournal(tmp_path / "journal"), timeout=timedelta(seconds=60))
     return run_step(broker, request(container, given), name="it", options=options).session
 
 

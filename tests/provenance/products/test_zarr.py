@@ -126,7 +126,7 @@ def test_the_root_points_to_the_record(recorded: Path, store: Store) -> None:
     attributes = zarr.open(recorded, mode="r").attrs.asdict()
     assert attributes["EBPROVID"] == found.digest
     (recorded / "eb.prov.json").unlink()
-    pointed = climb(recorded, database=store.path)
+    pointed = climb(recorded, database=store.place)
     assert (pointed.rung, pointed.binding) == (Rung.POINTER, Binding.BOUND)
 
 

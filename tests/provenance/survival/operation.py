@@ -76,7 +76,7 @@ def outcome(operation: Operation, run_of: RunOf, folder: Path) -> Outcome:
     store = Store(folder / "state" / "records.db")
     capture(run_of(source), store)
     operation.do(source, target)
-    return Outcome(_found(target, folder / "none.db"), _found(target, store.path))
+    return Outcome(_found(target, folder / "none.db"), _found(target, store.place))
 
 
 def _found(path: Path, database: Path) -> str:

@@ -66,6 +66,11 @@ class Diary:
         """Return the entry that entered a phase."""
         return next((entry for entry in self.entries if entry.get("phase") == phase), None)
 
+    @property
+    def begun(self) -> dict[str, object] | None:
+        """The entry that says that the program starts, and in which boot of the machine."""
+        return next((entry for entry in self.entries if "boot" in entry), None)
+
     def enter(self, phase: str, *, at: object = None, **more: object) -> None:
         """Enter a phase, durably, unless it was entered before, by a supervisor that was lost.
 

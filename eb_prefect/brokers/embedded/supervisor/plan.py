@@ -71,6 +71,7 @@ class Plan:
         self.counts: str = launch["counts"]
         self.keep: dict[str, str] = launch["keep"]
         self.cleanup: list[list[str]] = launch["cleanup"]
+        self.serves: dict[str, str] | None = launch.get("serves")
 
     @property
     def limit(self) -> int:

@@ -15,7 +15,8 @@ def release(
 ) -> None:
     """Report each product, and each thing that can't be one.
 
-    ``keep`` are single files by path with the names they go by. ``staged``
+    ``keep`` are single files by path with the names they go by, or
+    directories with what goes before the names of their files. ``staged``
     has the sha-256 that a private copy had before the program ran: a file or
     directory that it did not change is no product.
     """
@@ -29,9 +30,16 @@ def release(
         for product in _changed_ones(made, staged):
             report(product)
     for path, name in keep.items():
-        if os.path.isfile(path):
-            for product in _changed_ones([_product(path, name, "")], staged):
-                report(product)
+        kept = [(path, name)] if os.path.isfile(path) else _files_below(path, name)
+        for product in _changed_ones([_product(each, as_name, "") for each, as_name in kept], staged):
+            report(product)
+
+
+def _files_below(root: str, before: str) -> list[tuple[str, str]]:
+    """Return the files of a directory with their names; links in it lead to volumes, or are no product."""
+    if not os.path.isdir(root):
+        return []
+    return [(path, f"{before}{name}") for path, name, kind in _found(root) if not kind]
 
 
 def changed(staged: list[dict[str, object]], report: Report) -> None:

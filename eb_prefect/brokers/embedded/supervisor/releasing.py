@@ -6,7 +6,7 @@ from .plan import Plan
 from .process import Helper, Report
 from .release import changed, release
 from .verdict import DATA, Verdict
-from .watching import CANCELLED, DURATION, MEMORY, Watch
+from .watching import CANCELLED, Watch
 
 _NAMED = 10
 
@@ -26,8 +26,7 @@ def look_for_products(plan: Plan, diary: Diary, watch: Watch, verdict: Verdict) 
     Nothing is looked for once the session is cancelled or the machine goes down.
     """
     released = Released(verdict)
-    if watch.stop in (DURATION, MEMORY):
-        watch.stop = ""
+    watch.go_on()
     if watch.stop:
         return released
     staged = [entry for note in diary.entries for entry in _list(note.get("staged"))]

@@ -10,6 +10,7 @@ from .diary import Diary
 from .plan import Plan
 from .preparing import Prepared, last_line
 from .process import Place, Program
+from .service import judged, serve
 from .system import PR_SET_CHILD_SUBREAPER, prctl
 from .text import instant
 from .tree import boot, started
@@ -39,12 +40,15 @@ def run(plan: Plan, prepared: Prepared, diary: Diary, watch: Watch, cpus: list[i
         program = _ready(plan, prepared, watch, place)
         began = _let_go(program, plan, diary, watch)
         watch.counts, watch.group = plan.counts, group
-        status = watch.over(program.pid, duration=plan.duration, memory=plan.limit)
+        status = serve(program.pid, plan, diary, watch)
+        if status is None:
+            status = watch.over(program.pid, duration=plan.duration, memory=plan.limit)
     finally:
         prctl(PR_SET_CHILD_SUBREAPER, 0)
         if group is not None:
             group.remove()
-    return _judged(status, plan, watch), _outcome(status, began, watch)
+    verdict = judged(plan, diary, watch, status) or _judged(status, plan, watch)
+    return verdict, _outcome(status, began, watch)
 
 
 def _ready(plan: Plan, prepared: Prepared, watch: Watch, place: Place) -> Program:
@@ -64,7 +68,10 @@ def _ready(plan: Plan, prepared: Prepared, watch: Watch, place: Place) -> Progra
 def _let_go(program: Program, plan: Plan, diary: Diary, watch: Watch) -> float:
     began = time.time()
     ticks = started(program.pid)
-    diary.enter("RUNNING", at=instant(began), pid=program.pid, ticks=ticks, boot=boot())
+    if plan.serves:  # its phase is PREPARING until it answers
+        diary.note(at=instant(began), pid=program.pid, ticks=ticks, boot=boot())
+    else:
+        diary.enter("RUNNING", at=instant(began), pid=program.pid, ticks=ticks, boot=boot())
     if why := program.let_go():
         watch.over(program.pid)
         raise failed(EXECUTABLE, f"program {plan.argv[0]!r} can't be executed: {why}")

@@ -11,6 +11,7 @@ from .preparing import prepare
 from .process import Place, Program
 from .releasing import Released, look_for_products
 from .running import run, stopped
+from .service import RELEASE, was_released
 from .text import instant
 from .tree import boot, kill_marked
 from .turn import Waiting
@@ -31,7 +32,7 @@ class Supervision:
         self._was_queued = was_queued
         self._accepted = accepted
         self._diary = Diary(plan.directory)
-        self._watch = Watch(f"{plan.directory}/cancel")
+        self._watch = Watch(f"{plan.directory}/cancel", f"{plan.directory}/{RELEASE}" if plan.serves else "")
         self._waiting = waiting
         self._outcome: object = {}
         self._is_clean = False
@@ -72,8 +73,8 @@ class Supervision:
         if ended := diary.entered("RELEASING"):
             verdict = Verdict(str(ended["ends"]), str(ended["part"]), str(ended["text"]))
             return self._release(verdict, ended["outcome"])
-        if running := diary.entered("RUNNING"):
-            return self._release(*self._lost(running))
+        if begun := diary.begun:
+            return self._release(*self._lost(begun))
         self._heed()
         self._waiting.until_start(diary, watch)
         self._heed()
@@ -97,15 +98,17 @@ class Supervision:
             raise failed(COMPUTE, f"{attempts} supervisors were lost before the program could be started")
         self._diary.note(at=instant(), supervisor=os.getpid())
 
-    def _lost(self, running: dict[str, object]) -> tuple[Verdict, dict[str, object]]:
+    def _lost(self, begun: dict[str, object]) -> tuple[Verdict, dict[str, object]]:
         """Say that an earlier supervisor was lost, and end what it left."""
-        outcome = {"started": running["at"], "nodes": [os.uname().nodename]}
-        if running["boot"] != boot():
+        outcome = {"started": begun["at"], "nodes": [os.uname().nodename]}
+        if begun["boot"] != boot():
             return failed(COMPUTE, "the machine went down while the program ran"), outcome
         ended = 0
         while found := kill_marked(self._plan.session):
             ended += found
             time.sleep(0.02)
+        if self._diary.entered("AVAILABLE") and was_released(self._plan):
+            return Verdict("COMPLETED", "", "the session was released"), outcome
         left = f"; {ended} of its processes were left and have been ended" if ended else ""
         return failed(COMPUTE, f"the supervisor was lost while the program ran{left}"), outcome
 

@@ -4,7 +4,7 @@
 import os
 from _signal import strsignal
 
-from .watching import CANCELLED, DURATION, MEMORY
+from .watching import CANCELLED, DURATION, MEMORY, RELEASED
 
 DATA = "data"
 COMPUTE = "compute"
@@ -31,11 +31,22 @@ def of_stop(reason: str, *, duration: float, memory: int, peak: int) -> Verdict:
     """Return the verdict of a session that was stopped for a reason of `watching`."""
     if reason == CANCELLED:
         return Verdict("CANCELLED", "", "the session was cancelled")
+    if reason == RELEASED:
+        return Verdict("CANCELLED", "", "the session was released before it was available")
     if reason == DURATION:
         return failed(COMPUTE, f"the program ran longer than the {duration:g} s that it had, and was ended")
     if reason == MEMORY:
         return of_memory(memory, peak)
     return failed(COMPUTE, TOLD_TO_END)
+
+
+def of_service(reason: str, duration: float) -> Verdict | None:
+    """Return the verdict of a session that was available and stopped, where that was its proper end."""
+    if reason == RELEASED:
+        return Verdict("COMPLETED", "", "the session was released")
+    if reason == DURATION:
+        return Verdict("COMPLETED", "", f"the {duration:g} s that the session had are over")
+    return None
 
 
 def of_memory(memory: int, peak: int) -> Verdict:

@@ -25,6 +25,7 @@ LOOK = SIGUSR1
 
 CANCELLED = "cancelled"
 TOLD = "told"
+RELEASED = "released"
 DURATION = "duration"
 MEMORY = "memory"
 
@@ -33,14 +34,15 @@ class Watch:
     """One supervisor's eyes: whether it is to stop, and what its children do and use.
 
     ``stop`` is why everything is to end: `CANCELLED`, `TOLD` (a signal from
-    the machine), `DURATION` or `MEMORY`; empty as long as nothing is.
+    the machine), `RELEASED`, `DURATION` or `MEMORY`; empty as long as nothing is.
     ``counts`` says whose memory is measured, see `launch.Launch`; the kernel
     has an eye on that of ``group``, and may kill just one of its processes.
     """
 
-    def __init__(self, cancelled: str) -> None:
+    def __init__(self, cancelled: str, released: str = "") -> None:
         pthread_sigmask(SIG_BLOCK, SIGNALS)
         self._cancelled = cancelled
+        self._released = released
         self._told = False
         self.stop = ""
         self.cpu = 0.0
@@ -61,6 +63,14 @@ class Watch:
             self.stop = self.stop or CANCELLED
         elif self._told:
             self.stop = self.stop or TOLD
+        elif self._released and os.path.lexists(self._released):
+            self.stop = self.stop or RELEASED
+
+    def go_on(self) -> None:
+        """Forget what ended the program alone: what is left to do with its products goes on."""
+        self._released = ""
+        if self.stop in (RELEASED, DURATION, MEMORY):
+            self.stop = ""
 
     def over(self, pid: int, *, duration: float = 0, memory: int = 0, grace: float = _GRACE) -> int:
         """Watch a child until it and all its descendants have ended; return its wait status.
@@ -69,13 +79,24 @@ class Watch:
         none. What stops is told so, and killed after ``grace`` seconds;
         memory is not waited for.
         """
-        began = time.monotonic()
-        status: int | None = None
-        ending = 0.0
+        status = None
         while status is None:
-            status = self._reap(pid)
-            if status is not None:
-                break
+            status = self._until_over(pid, duration, memory, grace)
+        return status
+
+    def up(self, pid: int, path: str, *, seconds: float, memory: int) -> int | None:
+        """Watch a child until it has made a file; return its wait status if all of it has ended before.
+
+        It is stopped as one that lasts too long if that takes more than so many seconds.
+        """
+        return self._until_over(pid, seconds, memory, _GRACE, path)
+
+    def _until_over(self, pid: int, duration: float, memory: int, grace: float, made: str = "") -> int | None:
+        began = time.monotonic()
+        ending = 0.0
+        while (status := self._reap(pid)) is None:
+            if made and not self.stop and os.path.exists(made):
+                return None
             age = time.monotonic() - began
             self._check(age, duration, memory)
             if self.stop and not ending:

@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Take out what nobody else should read, before a record goes anywhere.
+"""Take out what nobody else should read, before a record or a report goes anywhere.
 
 A value is secret by the name it goes under (``API_TOKEN``, ``password``,
 ``--secret=...``), as a password or signature inside a URL, or by its own
-looks (`provenance.shapes`): tokens, private keys, headers that authorise.
-A secret of eight characters or more is taken out wherever else it stands, too. The
-digests of what was taken out are for the store alone: next to a record they
-would let a stranger try passwords at home.
+looks (`eb_prefect.shapes`): tokens, private keys, headers that authorise.
+A secret of eight characters or more is taken out wherever else it stands, too.
 """
 
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from provenance.canonical import ni
-from provenance.shapes import secrets_in, without_secrets
+from eb_prefect.shapes import secrets_in, without_secrets
 
 REDACTED = "[redacted]"
 
@@ -32,10 +29,10 @@ _SPREAD_FROM = 8
 
 
 class Redaction(NamedTuple):
-    """A document without its secrets; where they were (JSON Pointers), and their digests."""
+    """A document without its secrets, and the texts that had some, by JSON Pointer."""
 
     document: Any
-    digests: dict[str, str]
+    taken: dict[str, str]
 
 
 def is_secret(name: str) -> bool:
@@ -49,13 +46,13 @@ def redacted(document: Any) -> Redaction:
     if not found:
         return Redaction(document, {})
     values = sorted({value for _, value in found if len(value) >= _SPREAD_FROM}, key=len, reverse=True)
-    digests: dict[str, str] = {}
-    clean = _without(document, "", dict(found), values, digests)
+    taken: dict[str, str] = {}
+    clean = _without(document, "", dict(found), values, taken)
     if clean == document:
         return Redaction(document, {})
     # what is left may look like a secret only now; each turn leaves less of it
     again = redacted(clean)
-    return Redaction(again.document, again.digests | digests)
+    return Redaction(again.document, again.taken | taken)
 
 
 def _secrets(item: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -110,21 +107,21 @@ def _inside(text: str) -> Iterator[str]:
         yield from (match["value"] for match in _QUERY.finditer(text) if _signs(match["name"]))
 
 
-def _without(item: Any, path: str, found: dict[str, str], values: list[str], digests: dict[str, str]) -> Any:
+def _without(item: Any, path: str, found: dict[str, str], values: list[str], taken: dict[str, str]) -> Any:
     match item:
         case dict():
             return {
                 key: value
                 if key == "kind"
-                else _without(value, f"{path}/{_escaped(key)}", found, values, digests)
+                else _without(value, f"{path}/{_escaped(key)}", found, values, taken)
                 for key, value in item.items()
             }
         case list():
-            return [_without(value, f"{path}/{at}", found, values, digests) for at, value in enumerate(item)]
+            return [_without(value, f"{path}/{at}", found, values, taken) for at, value in enumerate(item)]
         case str():
             clean = _clean(item, found.get(path), values)
             if clean != item:
-                digests.setdefault(path, ni(item.encode("utf-8", "replace")))
+                taken.setdefault(path, item)
             return clean
         case _:
             return item

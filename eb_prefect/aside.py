@@ -9,6 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextvars import copy_context
 
+from eb_prefect.at_end import at_end
+
 _PATIENCE = 15.0
 _log = logging.getLogger("eb_prefect")
 
@@ -27,6 +29,7 @@ class Aside:
         self._waiting = 0
         self._last: Future[None] | None = None
         self._lock = threading.Lock()
+        self._is_awaited = False
         atexit.register(self.finish)
 
     def put(self, thing: Callable[[], object]) -> None:
@@ -37,6 +40,9 @@ class Aside:
             self._things.put((lambda: context.run(thing), done))
             self._last = done
             self._waiting += 1
+            if not self._is_awaited:
+                self._is_awaited = True
+                at_end(self._end)
             if self._waiting == 1:
                 threading.Thread(target=self._serve, name=self._name, daemon=True).start()
 
@@ -45,6 +51,11 @@ class Aside:
         with self._lock:
             last = self._last
         return last is None or bool(wait([last], self._patience if seconds is None else seconds).done)
+
+    def _end(self) -> None:
+        """Finish while what is left can use what stops before ``atexit``, which has no more patience then."""
+        self.finish()
+        self._patience = 0.0
 
     def _serve(self) -> None:
         while True:

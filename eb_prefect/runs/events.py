@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One Prefect event for each phase of a session, for automations to act upon."""
 
-import threading
-
 from prefect.events import Event, emit_event
 
+from eb_prefect.at_end import is_ending
 from eb_prefect.brokers.protocol import Broker
 from eb_prefect.entering import entrances
 from eb_prefect.model.session import Session
@@ -36,7 +35,7 @@ class PhaseEvents(Onlooker):
 
     def changed(self, broker: Broker, session: Session, change: PhaseChange) -> None:
         """Emit the event of a phase."""
-        if _is_ending():
+        if is_ending():
             return
         links = [url for each in entrances(session) if (url := public_url(each.location))]
         told = change.neutral()
@@ -56,9 +55,3 @@ class PhaseEvents(Onlooker):
         )
         if self._last is not None:
             speak_at_end()
-
-
-def _is_ending() -> bool:
-    """Whether the interpreter ends, when Prefect can't start any more what sends events."""
-    # Python's own flag is set before Prefect stops sending; the main thread is told to be dead after that
-    return getattr(threading, "_SHUTTING_DOWN", False) or not threading.main_thread().is_alive()

@@ -8,12 +8,13 @@ when the process ends before: task runs that had ended stay Running then.
 
 import os
 import socket
-import threading
 from contextlib import suppress
 from functools import partial
 
 from prefect.events import Event
 from prefect.events.worker import EventsWorker
+
+from eb_prefect.at_end import at_end
 
 EVENT = "execution-broker.client.ended"
 _speaking: set[EventsWorker] = set()
@@ -24,9 +25,7 @@ def speak_at_end() -> None:
     worker = EventsWorker.instance()
     if worker not in _speaking:
         _speaking.add(worker)
-        # where Prefect stops too, as atexit is too late to send anything; what is registered last is first
-        with suppress(RuntimeError, AttributeError):  # the process is ending; or it is a later Python
-            threading._register_atexit(partial(_speak, worker))  # type: ignore[attr-defined]  # noqa: SLF001
+        at_end(partial(_speak, worker))
 
 
 def _speak(worker: EventsWorker) -> None:

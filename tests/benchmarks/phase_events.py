@@ -28,7 +28,7 @@ SCRIPT = ((0.0, "PREPARING"), (2.0, "AVAILABLE"), (4.0, "RUNNING"), (6.0, "COMPL
 def stepped(steps: int, *, events: bool) -> dict[str, Any]:
     from prefect import flow
 
-    from eb_prefect.journal import Journal
+    from eb_prefect.journal_directory import DirectoryJournal
     from eb_prefect.model.executable import Program
     from eb_prefect.model.request import ExecutionRequest
     from eb_prefect.runs import within
@@ -44,7 +44,7 @@ def stepped(steps: int, *, events: bool) -> dict[str, Any]:
 
     @flow
     async def many(folder: str) -> None:
-        options = StepOptions(journal=Journal(Path(folder)))
+        options = StepOptions(journal=DirectoryJournal(Path(folder)))
         await asyncio.gather(
             *(step_async(broker, request, name=f"step {n}", options=options) for n in range(steps))
         )

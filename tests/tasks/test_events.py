@@ -19,7 +19,7 @@ from prefect.runtime import flow_run
 
 from eb_prefect.automations import MARK, install, telling
 from eb_prefect.errors import InvalidConfigurationError
-from eb_prefect.journal import Journal
+from eb_prefect.journal_directory import DirectoryJournal
 from eb_prefect.model.executable import Program
 from eb_prefect.model.parts import Connector
 from eb_prefect.model.request import ExecutionRequest
@@ -53,7 +53,7 @@ def notebook() -> Notebook:
 
 @pytest.fixture
 def options(tmp_path: Path) -> StepOptions:
-    return StepOptions(journal=Journal(tmp_path))
+    return StepOptions(journal=DirectoryJournal(tmp_path))
 
 
 async def explored(broker: ScriptedBroker, options: StepOptions) -> str:

@@ -13,6 +13,7 @@ from provenance.store import Store
 FLOW = Path(__file__).with_name("two_steps.py")
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("colour", ["sync", "async"])
 def test_a_killed_flow_run_again_finds_its_sessions(
     tmp_path: Path, prefect_environment: dict[str, str], colour: str
@@ -22,7 +23,7 @@ def test_a_killed_flow_run_again_finds_its_sessions(
     with subprocess.Popen(command, env=environment) as flow:
         wait_for(tmp_path / "second.tally")
         flow.kill()
-    subprocess.run(command, env=environment, check=True, timeout=60)
+    subprocess.run(command, env=environment, check=True, timeout=150)
     for name in ("first", "second"):
         assert (tmp_path / f"{name}.tally").read_text() == "begun\n"
         assert extract(tmp_path / "products" / f"{name}.txt").binding is Binding.BOUND
@@ -34,7 +35,7 @@ def test_a_killed_flow_run_again_finds_its_sessions(
 
 
 def wait_for(path: Path) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not path.exists():
         assert time.monotonic() < end, f"{path} was not made"
         time.sleep(0.05)

@@ -16,7 +16,7 @@ class Lines:
     return writes over is left out, so that a progress bar is one line.
     """
 
-    def __init__(self, longest: int = 2000) -> None:
+    def __init__(self, longest: int = 1000) -> None:
         self._longest = longest
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._begun = ""

@@ -28,7 +28,7 @@ from eb_prefect.model.phase import Phase
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.steprun import StepRun
 from eb_prefect.runs.board import shown
-from eb_prefect.runs.cancelling import cancellable
+from eb_prefect.runs.cancellable import cancellable
 from eb_prefect.runs.within import many_within_flow_run, within_flow_run
 from eb_prefect.step import StepOptions, run_step, run_step_async
 from eb_prefect.steps import Made, Many, made, run_steps, run_steps_async

@@ -18,7 +18,7 @@ from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.steprun import StepRun
 from eb_prefect.model.value import Value
 from eb_prefect.runs.board import shown
-from eb_prefect.runs.cancelling import in_thread
+from eb_prefect.runs.cancellable import in_thread
 from eb_prefect.runs.report import ShownReport, report_of
 from eb_prefect.runs.within import many_within_flow_run, within_flow_run
 from eb_prefect.step import StepOptions, run_step, run_step_async

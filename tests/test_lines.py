@@ -4,7 +4,7 @@ import pytest
 from eb_prefect.lines import Lines, harmless
 
 
-def lines_of(*pieces: bytes, longest: int = 2000) -> list[str]:
+def lines_of(*pieces: bytes, longest: int = 1000) -> list[str]:
     lines = Lines(longest)
     return [line for piece in pieces for line in lines.feed(piece)] + lines.end()
 

@@ -6,22 +6,13 @@ its session is CANCELLED, it is recorded, its task run is Cancelled. A run
 that crashes leaves its sessions, for a retry to find.
 """
 
-import asyncio
 import atexit
-import inspect
 from asyncio import CancelledError
-from collections.abc import Callable, Iterator
-from concurrent import futures
 from concurrent.futures import Future
-from contextlib import contextmanager
-from contextvars import copy_context
-from functools import cache, partial, wraps
+from functools import cache
 from threading import Event, RLock
-from time import monotonic
-from typing import Any, ParamSpec, TypeVar
 
 from prefect.context import FlowRunContext
-from prefect.states import Cancelled
 
 from eb_prefect.brokers.protocol import Broker
 from eb_prefect.cancelling import Canceller, Target
@@ -36,25 +27,22 @@ from eb_prefect.settings import settings
 from eb_prefect.step import StepOptions
 from eb_prefect.watching.poller import default_poller
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 _ANSWER = 5.0  # seconds for the server to say whether the run is cancelled, while the process ends
 _EXIT = 20.0  # seconds for brokers, while the process ends: Prefect kills it after 30
-_GATHERING = 20.0
 
-_watch = Watch()
+watch = Watch()
 
 
 @cache
-def _canceller() -> Canceller:
+def canceller() -> Canceller:
+    """Return this process's, which is given some time when the process ends."""
     atexit.register(_finish)
     return Canceller()
 
 
 def _finish() -> None:
-    _canceller().finish(_EXIT)
-    _watch.finish()
+    canceller().finish(_EXIT)
+    watch.finish()
 
 
 class CancelledWithRun(Onlooker):
@@ -109,7 +97,7 @@ class CancelledWithRun(Onlooker):
             self._was_interrupted = True
         if insists:
             return False
-        if not (self._run.is_cancelled or _watch.is_cancelled(self._run, within=_ANSWER)):
+        if not (self._run.is_cancelled or watch.is_cancelled(self._run, within=_ANSWER)):
             self._crash()
             return False
         return True
@@ -121,7 +109,7 @@ class CancelledWithRun(Onlooker):
     def left(self, reason: BaseException) -> None:
         """Be done with the step; where nobody asked before, see whether its run is cancelled."""
         if not (isinstance(reason, Exception) or self._was_interrupted) and self.interrupted(reason):
-            _canceller().finish(_EXIT)
+            canceller().finish(_EXIT)
         self._run.part(self)
 
     def cancel(self) -> None:
@@ -154,14 +142,14 @@ class CancelledWithRun(Onlooker):
         """End the session of a step whose process ends, if that is wanted, before it does."""
         if self._on_crash == "cancel":
             self._run.desert()
-            _canceller().finish(_EXIT)
+            canceller().finish(_EXIT)
 
     def _end(self, target: Target) -> None:
         with self._lock:
             if self._is_ending:
                 return
             self._is_ending = True
-        _canceller().put(target, self._told, patience=self._patience)
+        canceller().put(target, self._told, patience=self._patience)
         self._hurry()
 
     def _told(self, failure: SessionGoesOnError | None) -> None:
@@ -195,95 +183,5 @@ def _cancel_event(at: Here) -> Event | None:
 
 def cancelled_with_run(at: Here, options: StepOptions) -> tuple[Onlooker, ...]:
     """Return who looks on where the step is in a flow run."""
-    run = _watch.known(at.flow_run) if at.flow_run is not None else None
+    run = watch.known(at.flow_run) if at.flow_run is not None else None
     return () if run is None else (CancelledWithRun(at, run, options),)
-
-
-def cancellable(function: Callable[P, R]) -> Callable[P, R]:
-    """Let what a task does, which runs steps, end Cancelled where its flow run is cancelled.
-
-    All such tasks of the run end together then.
-    """
-    return _awaited(function) if inspect.iscoroutinefunction(function) else _called(function)
-
-
-def _called(function: Callable[P, R]) -> Callable[P, R]:
-    @wraps(function)
-    def called(*args: P.args, **kwargs: P.kwargs) -> Any:
-        with _entered() as run:
-            try:
-                _begin(run, kwargs)
-                return function(*args, **kwargs)
-            except RunCancelledError as error:
-                return Cancelled(message=str(error), data=error)
-            finally:
-                if run is not None and run.is_cancelled:
-                    futures.wait([run.gathered()], _GATHERING)
-
-    return called
-
-
-def _awaited(function: Callable[P, Any]) -> Callable[P, Any]:
-    @wraps(function)
-    async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:
-        with _entered() as run:
-            try:
-                _begin(run, kwargs)
-                return await function(*args, **kwargs)
-            except RunCancelledError as error:
-                return Cancelled(message=str(error), data=error)
-            finally:
-                if run is not None and run.is_cancelled:
-                    await _undisturbed(asyncio.wrap_future(run.gathered()), _GATHERING)
-
-    return awaited
-
-
-async def in_thread(function: Callable[..., R], *given: Any) -> R:
-    """Call a function in a thread, to its end whatever interrupts it.
-
-    An interruption counts after that, unless it comes from the cancellation
-    of the flow run: then the task ends as its session did.
-    """
-    call = partial(copy_context().run, function, *given)
-    running = asyncio.get_running_loop().run_in_executor(None, call)
-    reason = await _undisturbed(running)
-    if reason is not None and not _is_run_cancelled():
-        raise reason
-    return running.result()
-
-
-async def _undisturbed(coming: "asyncio.Future[Any]", seconds: float = float("inf")) -> CancelledError | None:
-    """Wait for what is no task of its own, and return what interrupted it: a loop that ends does so twice."""
-    until, reason = monotonic() + seconds, None
-    while not coming.done() and (left := until - monotonic()) > 0:
-        try:
-            await asyncio.wait([coming], timeout=None if left == float("inf") else left)
-        except CancelledError as error:
-            reason = error
-    return reason
-
-
-def _is_run_cancelled() -> bool:
-    context = FlowRunContext.get()
-    run = _watch.known(context.flow_run) if context is not None and context.flow_run is not None else None
-    return run is not None and run.is_cancelled
-
-
-def _begin(run: LiveRun | None, given: dict[str, Any]) -> None:
-    if run is not None and run.is_cancelled:
-        raise RunCancelledError(str(given.get("name", "")))
-
-
-@contextmanager
-def _entered() -> Iterator[LiveRun | None]:
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
-        yield None
-        return
-    _canceller()
-    run = _watch.enter(context.flow_run)
-    try:
-        yield run
-    finally:
-        run.leave()

@@ -225,11 +225,22 @@ class Watch:
     def enter(self, flow_run: FlowRun) -> LiveRun:
         """Return the run, entered."""
         with self._wake:
-            run = self._runs.setdefault(flow_run.id, LiveRun(flow_run))
+            run = self._kept(flow_run)
             run.enter(flow_run)
-            if not self._is_served:
-                threading.Thread(target=self._serve, name="eb-runs", daemon=True).start()
-                self._is_served = True
+        return run
+
+    def know(self, flow_run: FlowRun) -> None:
+        """See to the end of a run, even if no step is its own."""
+        with self._wake:
+            self._kept(flow_run)
+
+    def _kept(self, flow_run: FlowRun) -> LiveRun:
+        run = self._runs.get(flow_run.id)
+        if run is None:
+            run = self._runs[flow_run.id] = LiveRun(flow_run)
+        if not self._is_served:
+            threading.Thread(target=self._serve, name="eb-runs", daemon=True).start()
+            self._is_served = True
         return run
 
     def known(self, flow_run: FlowRun) -> LiveRun | None:

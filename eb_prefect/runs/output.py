@@ -13,6 +13,7 @@ from eb_prefect.model.phase import FINAL, Phase
 from eb_prefect.model.session import Session
 from eb_prefect.model.steprun import BrokerIdentity, PhaseChange, StepRun
 from eb_prefect.onlooking import Onlooker, Usual
+from eb_prefect.redact import redacted
 from eb_prefect.runs.claims import place
 from eb_prefect.runs.here import Here
 from eb_prefect.settings import settings
@@ -86,7 +87,7 @@ class Output(Onlooker):
 
     def _say(self, stream: str, line: str) -> None:
         name = self._at.name if stream == "stdout" else f"{self._at.name} {stream}"
-        self._log("%s | %s", name, line)
+        self._log("%s | %s", name, redacted(line).document)  # more people read the log than the session
 
     def _point_to_the_rest(self, broker: BrokerIdentity, session: str) -> None:
         where = f" --broker {broker.url}" if broker.kind == "http" else ""

@@ -19,7 +19,9 @@ _UNNAMED = timedelta(seconds=30)  # a worker says so soon after it begins that a
 _AT_ONCE = 200
 
 
-async def orphans(client: PrefectClient, pool: str, worker: str) -> list[FlowRun]:
+async def orphans(
+    client: PrefectClient, pool: str, worker: str, *, now: datetime | None = None
+) -> list[FlowRun]:
     """Return the flow runs of a work pool that no other live worker has begun.
 
     Those of this worker's own name are among them: its name is its own, so
@@ -34,12 +36,11 @@ async def orphans(client: PrefectClient, pool: str, worker: str) -> list[FlowRun
         return []
     workers = await client.read_workers_for_work_pool(pool)
     others = {each.name for each in workers if each.status == WorkerStatus.ONLINE} - {worker}
-    return [each for each in found if _is_orphan(each, others)]
+    return [each for each in found if _is_orphan(each, others, now or datetime.now(UTC))]
 
 
-def _is_orphan(flow_run: FlowRun, others: set[str]) -> bool:
+def _is_orphan(flow_run: FlowRun, others: set[str], now: datetime) -> bool:
     owner = flow_run.labels.get(_WORKER)
     if owner is not None:
         return owner not in others
-    begun = flow_run.state.timestamp if flow_run.state else datetime.now(UTC)
-    return datetime.now(UTC) - begun > _UNNAMED
+    return flow_run.state is not None and now - flow_run.state.timestamp > _UNNAMED

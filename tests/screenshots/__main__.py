@@ -14,12 +14,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import flows.server
 from flows.server import prefect_server
 from tests.screenshots.browser import photograph
-from tests.screenshots.pipelines import FRAME, Pipeline, compared_offers, failed_step, held_back
+from tests.screenshots.clicking import tab
+from tests.screenshots.pipelines import (
+    FRAME,
+    Pipeline,
+    compared_offers,
+    failed_step,
+    held_back,
+    waiting_for_a_person,
+    work_pool,
+)
 from tests.screenshots.server import Server
 from tests.serving import in_force
 
+_ASKED = "Offers for step"
 _NEW, _BOTH = ("v2",), ("v2", "v1")
 
 
@@ -42,7 +53,7 @@ def running(server: Server, environment: dict[str, str], work: Path, out: Path) 
     with held_back(FRAME) as (frame, release):
         pipeline = Pipeline(frame, environment, work)
         try:
-            flow_run = pipeline.reached("smooth: PREPARING")
+            flow_run = pipeline.reached("smooth", "PREPARING")
             take(server, out, iter([Page("running", f"runs/flow-run/{flow_run}")]))
             release.set()
             return pipeline.ended()
@@ -69,6 +80,27 @@ def others(server: Server, compared: str, failed: str) -> Iterator[Page]:
     yield Page("artifacts", "artifacts", uis=_NEW)
 
 
+def choosing(server: Server, environment: dict[str, str], work: Path, out: Path) -> None:
+    """Photograph the form in which a person chooses an offer."""
+    with waiting_for_a_person(environment, work) as flow_run:
+        for ui in _BOTH:
+            with tab(server.page(f"runs/flow-run/{flow_run}", ui)) as page:
+                page.await_text("Paused")
+                if ui == "v2":
+                    page.click(None, "[aria-haspopup=menu]")
+                page.click("Resume")
+                page.await_text(_ASKED)
+                page.photograph(out / f"{ui}-choice.png")
+                print(f"{ui}-choice.png", flush=True)
+
+
+def pool(server: Server, out: Path) -> None:
+    """Photograph the form of a work pool."""
+    work_pool("sessions")
+    where = "work-pools/work-pool/sessions"
+    take(server, out, iter([Page("work-pool", where), Page("work-pool-form", f"{where}/edit", 3000, _NEW)]))
+
+
 def take(server: Server, out: Path, pages: Iterator[Page]) -> None:
     """Photograph pages in both UIs."""
     for page in pages:
@@ -84,6 +116,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="a directory for the pictures")
     out = parser.parse_args().out.absolute()
     out.mkdir(parents=True, exist_ok=True)
+    flows.server.START_LIMIT = 600.0  # on a machine that does much else
     with tempfile.TemporaryDirectory(prefix="eb-screenshots-") as directory:
         work = Path(directory)
         os.environ["EB_HOME"] = str(work / "home")
@@ -92,6 +125,8 @@ def main() -> None:
             flow_run = running(server, environment, work, out)
             take(server, out, finished(server, flow_run))
             take(server, out, others(server, compared_offers(), failed_step()))
+            pool(server, out)
+            choosing(server, environment, work, out)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 LIMIT = 120.0  # seconds; a page took 3 s where it was tried
 _PATIENCE = 20_000  # milliseconds of the page's own time, which passes faster than ours
-_ALONE = (
+ALONE = (
     "--headless",
     "--no-sandbox",  # which root may not have
     "--disable-gpu",
@@ -50,7 +50,7 @@ def _browse(url: str, *options: str) -> str:
     if program is None:
         raise RuntimeError("chromium is not installed: apt-get install chromium fonts-dejavu-core")
     with tempfile.TemporaryDirectory(prefix="eb-screenshots-", ignore_cleanup_errors=True) as profile:
-        words = [program, *_ALONE, f"--user-data-dir={profile}", f"--virtual-time-budget={_PATIENCE}"]
+        words = [program, *ALONE, f"--user-data-dir={profile}", f"--virtual-time-budget={_PATIENCE}"]
         browser = subprocess.Popen(
             [*words, *options, url],
             stdout=subprocess.PIPE,

@@ -68,17 +68,17 @@ class Pipeline:
                 stderr=log,
             )
 
-    def reached(self, task_run: str) -> str:
-        """Wait until a task run has this name, and return its flow run."""
+    def reached(self, step: str, phase: str) -> str:
+        """Wait until a step is in a phase, and return its flow run."""
 
         def found() -> str | None:
             if self._process.poll():
                 raise RuntimeError(self._log.read_text())
             ours = [each["id"] for each in self._runs() if each["id"] not in self._seen]
             tasks = self._server.all("task_runs", flow_runs={"id": {"any_": ours}}) if ours else []
-            return next((each["flow_run_id"] for each in tasks if each["name"] == task_run), None)
+            return next((each["flow_run_id"] for each in tasks if _is_in(each["name"], step, phase)), None)
 
-        return wait_for(found, f"a task run {task_run}", LIMIT)
+        return wait_for(found, f"{step} in {phase}", LIMIT)
 
     def ended(self) -> str:
         """Wait until it has ended, and return its flow run."""
@@ -97,6 +97,51 @@ class Pipeline:
 
     def _runs(self) -> list[dict[str, Any]]:
         return self._server.all("flow_runs")
+
+
+@contextmanager
+def waiting_for_a_person(environment: Mapping[str, str], work: Path) -> Iterator[str]:
+    """Run the example in which a person chooses the offer; give its flow run once it is paused."""
+    server = Server(environment)
+    example = Path(__file__).parents[2] / "examples" / "person_chooses.py"
+    with (work / "person.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, str(example), str(work / "person")],
+            env={**os.environ, **environment, "EB_HOME": str(work / "home")},
+            stdout=log,
+            stderr=log,
+        )
+
+    def paused() -> str | None:
+        if process.poll() is not None:
+            raise RuntimeError((work / "person.log").read_text())
+        found = server.all("flow_runs", flow_runs={"state": {"type": {"any_": ["PAUSED"]}}})
+        return next((str(each["id"]) for each in found), None)
+
+    try:
+        yield wait_for(paused, "a flow run that asks", LIMIT)
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def work_pool(name: str) -> None:
+    """Make a work pool whose flow runs are sessions."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+
+    from eb_prefect.worker.worker import ExecutionBrokerWorker
+
+    template = ExecutionBrokerWorker.get_default_base_job_template()
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(
+            WorkPoolCreate(name=name, type=ExecutionBrokerWorker.type, base_job_template=template)
+        )
+
+
+def _is_in(name: str, step: str, phase: str) -> bool:
+    """Whether a task run's name says that the step is in the phase."""
+    return name.startswith(step) and name.endswith(phase)
 
 
 def compared_offers() -> str:

@@ -64,9 +64,7 @@ class Point:
                 if not client.read_flow_run(self.run).state.is_final():
                     client.set_flow_run_state(self.run, Cancelling())
                 break
-        known = next(
-            (run for key, run in list(cancelling._watch._runs.items()) if str(key) == self.run), None
-        )
+        known = next((run for key, run in list(cancelling.watch._runs.items()) if str(key) == self.run), None)
         end = time.monotonic() + 10
         while self.holds and known and not known.is_cancelled and time.monotonic() < end:
             time.sleep(0.01)

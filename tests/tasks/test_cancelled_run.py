@@ -56,8 +56,8 @@ async def cancel(run: str) -> None:
     """Set a run to Cancelling, and let it know sooner than by itself."""
     async with get_client() as client:
         await client.set_flow_run_state(UUID(run), Cancelling())
-    known = cancelling._watch._runs[UUID(run)]
-    assert await asyncio.to_thread(cancelling._watch.is_cancelled, known, within=30)
+    known = cancelling.watch._runs[UUID(run)]
+    assert await asyncio.to_thread(cancelling.watch.is_cancelled, known, within=30)
 
 
 async def state_of(run: str) -> str:
@@ -110,7 +110,9 @@ async def test_a_cancelled_run_ends_all_its_sessions_and_is_cancelled(options: S
     assert not broker.at_work()
     assert await state_of(runs[0]) == "Cancelled"
     ends = await task_runs(runs[0], 5)
-    assert ends == {f"step {n}: CANCELLED": "Cancelled" for n in range(5)}
+    assert len(ends) == 5
+    assert {name.rpartition(": ")[2] for name in ends} == {"CANCELLED"}
+    assert set(ends.values()) == {"Cancelled"}
 
 
 @pytest.mark.usefixtures("prefect_api")
@@ -317,7 +319,7 @@ def test_sessions_that_a_killed_run_left_are_cancelled_by_its_name(
     assert (told.exit_code, told.output) == (0, f"flow run {run} has no sessions here that go on\n")
 
 
-@pytest.mark.timeout(120 + TRIALS * 30)
+@pytest.mark.timeout(400 + TRIALS * 30)
 def test_no_session_outlives_its_cancelled_run(tmp_path: Path, prefect_environment: dict[str, str]) -> None:
     if TRIALS:
         assert cancel_trials.main(TRIALS, tmp_path, prefect_environment) == 0

@@ -16,7 +16,7 @@ from prefect.states import Cancelling
 from eb_prefect.choice.constraints import constraints
 from eb_prefect.choice.policies import cheapest
 from eb_prefect.errors import NotAnsweredError
-from eb_prefect.journal import Journal
+from eb_prefect.journal_directory import DirectoryJournal
 from eb_prefect.model.executable import Program
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.person import Asking, choose_offer, choose_offer_async
@@ -38,7 +38,7 @@ def priced(name: str, *prices: float) -> ScriptedBroker:
 
 @pytest.fixture
 def options(tmp_path: Path) -> StepOptions:
-    return StepOptions(journal=Journal(tmp_path / "journal"))
+    return StepOptions(journal=DirectoryJournal(tmp_path / "journal"))
 
 
 def this() -> dict[str, object]:

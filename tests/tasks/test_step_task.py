@@ -22,6 +22,8 @@ from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.step import StepOptions
 from eb_prefect.tasks import step, step_async
 from eb_prefect.testing.scripted import ScriptedBroker
+from eb_prefect.watching.durations import Durations, likeness
+from eb_prefect.watching.poller import Poller
 
 REQUEST = ExecutionRequest(name="nothing", executable=Program(command=("true",)))
 SCRIPT = ((0.0, "PREPARING"), (1.0, "RUNNING"), (2.0, "COMPLETED"))
@@ -93,6 +95,24 @@ async def test_a_running_task_run_shows_its_phase(options: StepOptions) -> None:
     assert sorted(phases) == [
         f"sources: {phase}" for phase in ("COMPLETED", "OFFERED", "PREPARING", "RUNNING")
     ]
+
+
+async def test_the_log_tells_how_long_such_sessions_usually_run(options: StepOptions) -> None:
+    durations = Durations()
+    broker = ending("COMPLETED")
+    durations.note(likeness(broker.identity, "one", REQUEST.executable), "RUNNING", 720.0)
+
+    @flow
+    async def known() -> str:
+        ours = options._replace(poller=Poller(durations))
+        await step_async(broker, REQUEST, name="one", options=ours)
+        return flow_run.id
+
+    run, end = await known(), time.monotonic() + 20
+    while not (found := [line for line in await logs(run) if ", usually for 12 min, session " in line]):
+        assert time.monotonic() < end
+        await asyncio.sleep(0.2)
+    assert found[0].startswith("one: RUNNING at ")
 
 
 async def states(of: str) -> list[str]:

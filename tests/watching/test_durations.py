@@ -89,3 +89,14 @@ def test_a_process_that_sees_ever_other_sessions_keeps_its_memory() -> None:
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert used < 10 << 20
+
+
+def test_what_a_phase_usually_takes_is_the_median_of_what_was_seen(tmp_path: Path) -> None:
+    durations = Durations(tmp_path)
+    assert durations.usual("one", "RUNNING") is None
+    for seconds in (700.0, 720.0, 9000.0):
+        durations.note("one", "RUNNING", seconds)
+    assert durations.usual("one", "RUNNING") == 720.0
+    assert Durations(tmp_path).usual("one", "RUNNING") == 720.0
+    assert durations.usual("one", "WAITING") is None
+    assert durations.usual("two", "RUNNING") is None

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from uuid import UUID
 
 import pytest
 from prefect.states import AwaitingRetry, Cancelling
@@ -61,14 +62,21 @@ def kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-async def gone(pid: int, limit: float = 60.0) -> None:
-    for _ in range(int(limit / 0.05)):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
+async def dead_or_done(pid: int, pool: Pool, runs: list[UUID]) -> None:
+    """Wait until a worker has died, or has nothing left to die of."""
+    while is_alive(pid):
+        states = [(await pool.client.read_flow_run(run)).state for run in runs]
+        if all(state and state.is_final() for state in states):
             return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it did not die")
+        await asyncio.sleep(0.1)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @pytest.mark.timeout(60 + 60 * TRIALS)
@@ -82,11 +90,7 @@ async def test_each_flow_run_is_run_once(work_pool: Pool, worker: Callable[[str]
             if point == "random":
                 await asyncio.sleep(dice.uniform(0.0, 4.0))
                 kill(pid)
-            ended = asyncio.gather(*(work_pool.ended(run) for run in runs))
-            dead = asyncio.ensure_future(gone(pid))
-            await asyncio.wait({ended, dead}, return_when=asyncio.FIRST_COMPLETED)
-            ended.cancel()
-            dead.cancel()
+            await dead_or_done(pid, work_pool, runs)
             kill(pid)
         last = worker("never")
         states = [await work_pool.ended(run) for run in runs]

@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from prefect.states import Cancelling
 from eb_prefect.brokers.embedded.broker import EmbeddedBroker
 from eb_prefect.model.phase import Phase
 from eb_prefect.worker.configuration import ExecutionBrokerJobConfiguration
+from eb_prefect.worker.orphans import orphans
 from eb_prefect.worker.worker import ExecutionBrokerWorker
 from tests.worker.pools import Pool
 
@@ -167,3 +169,16 @@ def test_the_form_begins_with_the_broker_and_has_no_field_without_words() -> Non
     assert list(form)[:2] == ["broker", "block"]
     assert all(field["title"] and field["description"].endswith(".") for field in form.values())
     assert not [name for name, field in form.items() if "anyOf" in field]
+
+
+async def test_a_flow_run_whose_worker_died_before_it_gave_its_name_is_taken_over(work_pool: Pool) -> None:
+    """As it may have died just now, another waits for a while."""
+    async with ExecutionBrokerWorker(work_pool_name=work_pool.name, name="gone") as worker:
+        run = await work_pool.schedule()
+        assert await worker._propose_pending_state(await work_pool.client.read_flow_run(run))
+        begun = (await work_pool.client.read_flow_run(run)).state
+        assert begun is not None
+        pool, client = work_pool.name, work_pool.client
+        assert not await orphans(client, pool, "next", now=begun.timestamp + timedelta(seconds=1))
+        later = begun.timestamp + timedelta(minutes=1)
+        assert [each.id for each in await orphans(client, pool, "next", now=later)] == [run]

@@ -10,12 +10,12 @@ from .diary import Diary
 from .plan import Plan
 from .preparing import Prepared, last_line
 from .process import Place, Program
-from .service import judged, serve
+from .service import ENDS_WITHIN, judged, serve
 from .system import PR_SET_CHILD_SUBREAPER, prctl
 from .text import instant
 from .tree import boot, started
 from .verdict import COMPUTE, EXECUTABLE, Verdict, failed, of_memory, of_status, of_stop
-from .watching import Watch
+from .watching import GRACE, Watch
 
 Ended = tuple[Verdict, dict[str, object]]
 _FULL = 1 << 20
@@ -42,7 +42,8 @@ def run(plan: Plan, prepared: Prepared, diary: Diary, watch: Watch, cpus: list[i
         watch.counts, watch.group = plan.counts, group
         status = serve(program.pid, plan, diary, watch)
         if status is None:
-            status = watch.over(program.pid, duration=plan.duration, memory=plan.limit)
+            grace = ENDS_WITHIN if plan.serves else GRACE
+            status = watch.over(program.pid, duration=plan.duration, memory=plan.limit, grace=grace)
     finally:
         prctl(PR_SET_CHILD_SUBREAPER, 0)
         if group is not None:

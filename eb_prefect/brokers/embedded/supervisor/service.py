@@ -12,6 +12,8 @@ from .verdict import COMPUTE, EXECUTABLE, Verdict, failed, of_service
 from .watching import DURATION, Watch
 
 RELEASE = "release"
+ENDS_WITHIN = 15.0
+"""Seconds that it is given to end what it serves in good order."""
 _ANSWERS_WITHIN = 300.0
 
 

@@ -18,7 +18,8 @@ from .cgroup import MemoryGroup
 from .spawn import SIGNALS
 from .tree import descendants, inside, proportional, resident, signal_all
 
-_GRACE = 5.0
+GRACE = 5.0
+"""Seconds that a program is given to end when it is told to."""
 _LEFTOVERS = 0.2
 LOOK = SIGUSR1
 """The signal that makes a supervisor look around at once; it means nothing by itself."""
@@ -72,7 +73,7 @@ class Watch:
         if self.stop in (RELEASED, DURATION, MEMORY):
             self.stop = ""
 
-    def over(self, pid: int, *, duration: float = 0, memory: int = 0, grace: float = _GRACE) -> int:
+    def over(self, pid: int, *, duration: float = 0, memory: int = 0, grace: float = GRACE) -> int:
         """Watch a child until it and all its descendants have ended; return its wait status.
 
         ``duration`` in seconds and ``memory`` in bytes are limits, 0 for
@@ -89,7 +90,7 @@ class Watch:
 
         It is stopped as one that lasts too long if that takes more than so many seconds.
         """
-        return self._until_over(pid, seconds, memory, _GRACE, path)
+        return self._until_over(pid, seconds, memory, GRACE, path)
 
     def _until_over(self, pid: int, duration: float, memory: int, grace: float, made: str = "") -> int | None:
         began = time.monotonic()

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.error import URLError
 
@@ -25,6 +26,7 @@ _SILENT = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
 }
+_NONE: Mapping[str, str] = MappingProxyType({})
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -38,8 +40,11 @@ class ServerError(EBError):
 
 
 @contextmanager
-def prefect_server(home: Path) -> Iterator[dict[str, str]]:
+def prefect_server(home: Path, settings: Mapping[str, str] = _NONE) -> Iterator[dict[str, str]]:
     """Run a server with its data in ``home``; yield the whole environment for its clients.
+
+    ``settings`` are more environment variables of both, such as the address
+    of another database.
 
     It listens on a free port of the loopback interface, sends nothing
     outside, and knows nothing of the user's own Prefect settings. It ends
@@ -52,7 +57,7 @@ def prefect_server(home: Path) -> Iterator[dict[str, str]]:
     """
     home.mkdir(parents=True, exist_ok=True)
     port = _free_port()
-    environment = _environment(home, port)
+    environment = {**_environment(home, port), **settings}
     log = home / "server.log"
     with log.open("w") as output:
         server = subprocess.Popen(

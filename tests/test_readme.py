@@ -26,7 +26,8 @@ from provenance.policy import policy, policy_path
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
 COMMANDS_RUN = "check|convert|run|offers|show|extract|rerun|lineage|history|export|validate"
-COMMAND_LINE = rf"^eb ((?:{COMMANDS_RUN}).*?)(?: +#.*)?$"
+# what waits for a person is run in tests/examples
+COMMAND_LINE = rf"^eb (?!run examples/interactive)((?:{COMMANDS_RUN}).*?)(?: +#.*)?$"
 SMOOTH = """
 import os, sys
 from pathlib import Path

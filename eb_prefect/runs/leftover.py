@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sessions of a flow run and of its subflows, as the journals have them."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,11 +11,15 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
 from prefect.settings import PREFECT_API_URL
 
+from eb_prefect.errors import JournalUnavailableError
 from eb_prefect.journal import Journal, Kept
 from eb_prefect.journal_directory import DirectoryJournal
 from eb_prefect.leftover import Left, left_of
+from eb_prefect.runs.journals import server_journal
 from eb_prefect.settings import settings
 from eb_prefect.step import default_journal
+
+_log = logging.getLogger("eb_prefect")
 
 
 def left_by(run: UUID) -> list[Left]:
@@ -25,12 +30,15 @@ def left_by(run: UUID) -> list[Left]:
 
 def _kept(runs: list[str]) -> Iterator[Kept]:
     for journal in _journals():
-        for run in runs:
-            yield from journal.sessions_of(run)
+        try:
+            for run in runs:
+                yield from journal.sessions_of(run)
+        except JournalUnavailableError as error:  # what others have is to be cancelled all the same
+            _log.warning("some sessions may not be known: %s", error)
 
 
 def _journals() -> Iterator[Journal]:
-    yield default_journal()
+    yield server_journal() if PREFECT_API_URL.value() else default_journal()  # the former has the latter
     where = settings().journal
     if isinstance(where, Path):
         yield DirectoryJournal(where)

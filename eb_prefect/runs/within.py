@@ -17,6 +17,7 @@ from eb_prefect.runs.offers import ShownOffers
 from eb_prefect.runs.output import Output
 from eb_prefect.runs.phases import ShownPhases
 from eb_prefect.runs.report import ShownReport
+from eb_prefect.settings import settings
 from eb_prefect.step import StepOptions
 
 # who looks on in every run, in this order
@@ -68,8 +69,13 @@ def many_within_flow_run(
     options = _belonging(at, options)
     for each in names:
         claim(at._replace(name=each))
-    # who looks on at each of many steps that one task run has
-    return options, Board(at, len(names), lambda one: (PhaseEvents(one), *cancelled_with_run(one, options)))
+    # the server works some 10 ms on each event, so of very many only the table tells
+    has_events = len(names) <= settings().reports
+
+    def others(one: Here) -> tuple[Onlooker, ...]:
+        return (*((PhaseEvents(one),) if has_events else ()), *cancelled_with_run(one, options))
+
+    return options, Board(at, len(names), others)
 
 
 def _belonging(at: Here, options: StepOptions) -> StepOptions:

@@ -13,7 +13,7 @@ from eb_prefect.brokers.embedded.broker import EmbeddedBroker
 from eb_prefect.server.run import serving
 from provenance.products.extract import extract
 from provenance.record import read_record
-from tests.brokers.embedded.lab import Lab, holding, wait_phase
+from tests.brokers.embedded.lab import Lab, end_all, holding, wait_phase
 from tests.cli.walking import EB, Eb, calling, environment
 
 REQUEST = """
@@ -41,8 +41,9 @@ def eb(tmp_path: Path, home: Path) -> Eb:
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> EmbeddedBroker:
-    return EmbeddedBroker(tmp_path / "there")
+def broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    yield EmbeddedBroker(tmp_path / "there")
+    end_all(tmp_path / "there")
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from provenance.store import Store
 
 PROGRAM = Path(__file__).with_name("cancelled_flow.py")
 POINTS = ("offers", "offered", "accept", "preparing", "running", "end", "record")
-LIMIT = 240.0
+LIMIT = 600.0
 
 
 class Trial(NamedTuple):

@@ -55,6 +55,13 @@ class Point:
             self.name = ""
         self.cancel()
 
+    def cancel_after(self, seconds: float) -> None:
+        time.sleep(seconds)
+        with self.lock:
+            is_due, self.name = bool(self.name), ""
+        if is_due:
+            self.cancel()
+
     def cancel(self) -> None:
         for _ in range(5):  # the server is slow when many ask it
             with (
@@ -112,8 +119,10 @@ def steps(plan: str) -> tuple[Point, list[tuple[tuple[Any, ...], dict[str, Any]]
         return run
 
     made, options = broker(point), StepOptions(onlookers=(Looking(point),), finish=finish)
-    if point.name.startswith("after"):
-        threading.Thread(target=lambda: (time.sleep(float(wanted[5:])), point.cancel()), daemon=True).start()
+    # a phase may pass unseen, so that its point is never reached
+    seconds_on = float(wanted[5:]) if point.name.startswith("after") else 15.0
+    if point.name != "never":
+        threading.Thread(target=point.cancel_after, args=(seconds_on,), daemon=True).start()
     calls = []
     for n in range(int(count)):
         beat = FOLDER / f"{point.run}-{n}.beat"

@@ -11,7 +11,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, Lo
 from prefect.runtime import flow_run
 
 from eb_prefect.brokers.embedded.broker import EmbeddedBroker
-from eb_prefect.journal import Journal
+from eb_prefect.journal_directory import DirectoryJournal
 from eb_prefect.model.executable import JupyterServer
 from eb_prefect.step import StepOptions
 from provenance.products.extract import extract
@@ -66,7 +66,7 @@ async def test_a_flow_links_what_is_up_and_goes_on_when_it_has_ended(
     home, given = tmp_path / "home", tmp_path / "frames.txt"
     given.write_text("bias\n")
     broker = EmbeddedBroker(home)
-    options = StepOptions(journal=Journal(tmp_path / "journal"))
+    options = StepOptions(journal=DirectoryJournal(tmp_path / "journal"))
     keeping = Keeping(store=Store(tmp_path / "records.db"), into=tmp_path / "made")
     seen: dict[str, Any] = {}
 

@@ -56,9 +56,10 @@ async def task_runs(of: str) -> dict[str, str | None]:
         return {run.name: run.state_name for run in await client.read_task_runs(flow_run_filter=ours)}
 
 
-async def tables(key: str) -> list[Any]:
+async def tables(key: str, of: str) -> list[Any]:
     async with get_client() as client:
-        return await client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
+        found = await client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
+        return [each for each in found if str(each.flow_run_id) == of]
 
 
 async def logs(of: str) -> list[str]:
@@ -78,7 +79,7 @@ async def test_many_steps_are_one_task_run_with_one_table(options: StepOptions) 
     run = await many()
     named = {"Sort 7 x20: 20 of 20": "Completed"}
     assert await until(lambda: task_runs(run), named.__eq__) == named
-    (table,) = await until(lambda: tables("eb-steps-sort-7"), bool)
+    (table,) = await until(lambda: tables("eb-steps-sort-7", run), bool)
     rows = json.loads(table.data)
     assert [row["step"] for row in rows] == [f"sort {n}" for n in range(20)]
     assert {row["phase"] for row in rows} == {"COMPLETED"}

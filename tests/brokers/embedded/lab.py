@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from eb_prefect.brokers.embedded.broker import EmbeddedBroker
 from eb_prefect.brokers.protocol import Broker, Opening
 from eb_prefect.model.session import Session
 
@@ -79,6 +80,13 @@ def wait_up(broker: Broker, session: str) -> Lab:
     assert isinstance(broker, Opening)
     wait_phase(broker, session, "AVAILABLE")
     return Lab(broker.way_in(session))
+
+
+def end_all(home: Path) -> None:
+    """End what a test that failed has left; a session outlives whoever began it."""
+    broker = EmbeddedBroker(home)
+    for path in (home / "sessions").glob("[!.]*"):
+        broker.cancel(path.name)
 
 
 def holding(text: str, *below: Path) -> list[str]:

@@ -5,6 +5,7 @@ import random
 import signal
 import time
 import urllib.error
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from eb_prefect.model.moment import duration
 from eb_prefect.model.parts import Checksum
 from eb_prefect.model.request import ExecutionRequest
 from tests.brokers.embedded.conftest import GIVEN
-from tests.brokers.embedded.lab import Lab, holding, wait_phase, wait_up
+from tests.brokers.embedded.lab import Lab, end_all, holding, wait_phase, wait_up
 from tests.brokers.embedded.steps import products, request, said
 
 pytestmark = pytest.mark.timeout(300)  # servers start, on a machine that may be busy
@@ -34,8 +35,9 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def broker(home: Path) -> EmbeddedBroker:
-    return EmbeddedBroker(home)
+def broker(home: Path) -> Iterator[EmbeddedBroker]:
+    yield EmbeddedBroker(home)
+    end_all(home)
 
 
 def begun(broker: EmbeddedBroker, wanted: ExecutionRequest) -> str:

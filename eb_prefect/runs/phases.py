@@ -2,6 +2,7 @@
 """The phase of a step in its task run: in the name, in the state and in the log."""
 
 from contextvars import copy_context
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -34,12 +35,18 @@ class ShownPhases(Onlooker):
         self._logger = get_run_logger()
         self._usual: Usual = _unknown
 
-    def followed(self, broker: Broker, session: Session, usual: Usual) -> None:  # noqa: ARG002 -- as in Onlooker
-        """Know how long phases last."""
+    def followed(self, broker: Broker, session: Session, usual: Usual) -> None:
+        """Know how long phases last, and show the phase of a session that was taken over."""
         self._usual = usual
+        self._show(broker, session, PhaseChange(phase=session.phase, seen=datetime.now(UTC)))
 
     def changed(self, broker: Broker, session: Session, change: PhaseChange) -> None:
-        """Show a phase."""
+        """Show a phase, and write it into the log."""
+        self._show(broker, session, change)
+        usual = self._usual(change.phase) if change.phase == Phase.RUNNING else None
+        self._logger.info(_line(self._at.name, session, change, usual))
+
+    def _show(self, broker: Broker, session: Session, change: PhaseChange) -> None:
         task_run = self._at.task_run
         title = f"accept {self._at.name}" if self._at.part == "accept" else self._at.name
         task_run.name = f"{title}{_where(broker, session)}: {change.phase}"
@@ -47,8 +54,6 @@ class ShownPhases(Onlooker):
             _shown.drop(task_run.id)  # the engine itself tells the end, with the same name
         else:
             _shown.put(task_run.id, partial(copy_context().run, _tell, task_run, change))
-        usual = self._usual(change.phase) if change.phase == Phase.RUNNING else None
-        self._logger.info(_line(self._at.name, session, change, usual))
 
 
 def _tell(task_run: TaskRun, change: PhaseChange) -> None:

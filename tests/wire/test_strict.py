@@ -31,6 +31,7 @@ ANYWHERE = {
     "singularity-container": {"location"},
     "jupyter-notebook": {"location"},
     "urn:eb-prefect:kind/executable/program": {"command", "environment"},
+    "urn:eb-prefect:kind/executable/jupyter-server": {"location", "environment"},
     "simple-compute-resource": {"cores", "memory", "volumes"},
     "simple-storage-resource": {"size", "data"},
     "simple-data-resource": {"location", "storage"},

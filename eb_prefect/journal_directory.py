@@ -28,6 +28,7 @@ from eb_prefect.errors import UnusableAnswerError
 from eb_prefect.journal import Call, Handle, Kept
 from eb_prefect.journal_file import FileEntry, Told, is_still, locked, opened, read, told_by, whole_lines
 from eb_prefect.journal_sweep import is_due, sweep
+from eb_prefect.journal_turns import turns_in
 from eb_prefect.model.phase import Phase
 from eb_prefect.model.steprun import PhaseChange
 
@@ -54,15 +55,12 @@ class DirectoryJournal:
         if call.unique is None:
             yield True
             return
-        name = hashlib.sha256(call.unique.encode()).hexdigest()[:16]
-        path = self.directory / call.place / f"{name}.turn"
-        with opened(path, "a") as file:
-            is_held = locked(file, fcntl.LOCK_EX) and is_still(path, file)
-            try:
-                yield is_held
-            finally:
-                if is_held:
-                    path.unlink(missing_ok=True)
+        digest = hashlib.sha256(f"{call.place} {call.unique}".encode())
+        with turns_in(self.directory).held(int(digest.hexdigest()[:15], 16)) as is_held:
+            path = self.directory / call.place / f".{uuid4().hex}"
+            opened(path, "x").close()
+            path.unlink()
+            yield is_held
 
     @contextmanager
     def take(self, call: Call) -> Iterator[FileEntry | None]:

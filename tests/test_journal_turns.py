@@ -59,4 +59,4 @@ def test_thousands_are_held_with_one_open_file(tmp_path: Path) -> None:
     before = len(list(FILES.iterdir()))
     with ExitStack() as all_of_them:
         assert all(all_of_them.enter_context(turns_in(tmp_path).held(2**59 + n)) for n in range(5_000))
-        assert len(list(FILES.iterdir())) == before
+        assert len(list(FILES.iterdir())) <= before  # others may be closed meanwhile

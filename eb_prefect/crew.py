@@ -15,13 +15,13 @@ from itertools import count
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
+from eb_prefect.room import Room
 from eb_prefect.watching.follow import Wait
 
 V = TypeVar("V")
 
 _FEW = 2
 _MOST = 16
-_SLOW = 0.2
 _LATE = 0.1
 _IDLE = 2.0
 
@@ -49,11 +49,12 @@ class Running(Generic[V]):
 class Crew:
     """Advances steps; ten thousand that wait cost no more threads than ten.
 
-    A hand is a thread. There are two; and up to ``most`` while it is
-    seen that advancing takes long, as where a broker takes its time to accept.
+    A hand is a thread. There are two; and up to ``most`` while steps are
+    kept waiting though the process is not busy, as where a broker takes its
+    time to accept.
     """
 
-    def __init__(self, most: int = _MOST, *, idle: float = _IDLE) -> None:
+    def __init__(self, most: int = _MOST, *, idle: float = _IDLE, room: Room | None = None) -> None:
         self._most = most
         self._idle_for = idle
         self._ready: deque[tuple[float, Running[Any]]] = deque()
@@ -62,7 +63,7 @@ class Crew:
         self._wake = threading.Condition()
         self._hands = 0
         self._idle = 0
-        self._takes = 0.0
+        self._room = room or Room()
 
     def start(self, step: Generator[Wait, None, V]) -> Running[V]:
         """Advance a step from now on, in the context of the caller."""
@@ -86,7 +87,7 @@ class Crew:
         self._ready.append((monotonic(), running))
         if self._idle >= len(self._ready):
             self._wake.notify()
-        elif self._hands < _FEW:
+        elif self._hands < _FEW or self._needs_hand():
             self._start_hand()
 
     def _arrived(self, running: Running[Any], turn: int, _: object = None) -> None:
@@ -100,9 +101,7 @@ class Crew:
 
     def _serve(self) -> None:
         while (running := self._next()) is not None:
-            began = monotonic()
             self._advance(running)
-            self._takes += 0.1 * (monotonic() - began - self._takes)
 
     def _next(self) -> Running[Any] | None:
         """Return a step to advance as soon as there is one; None when the hand is not needed."""
@@ -112,7 +111,7 @@ class Crew:
                 now = monotonic()
                 self._put_due(now)
                 if self._ready:
-                    return self._taken(now)
+                    return self._taken()
                 if now >= leaves and (self._idle or not self._timed):
                     self._hands -= 1
                     return None
@@ -123,12 +122,16 @@ class Crew:
                 self._wake.wait(until - now)
                 self._idle -= 1
 
-    def _taken(self, now: float) -> Running[Any]:
-        came, running = self._ready.popleft()
-        is_late = now - came > _LATE and self._takes > _SLOW
-        if is_late and self._ready and not self._idle and self._hands < self._most:
+    def _taken(self) -> Running[Any]:
+        running = self._ready.popleft()[1]
+        if self._ready and self._needs_hand():
             self._start_hand()
         return running
+
+    def _needs_hand(self) -> bool:
+        if self._idle or self._hands >= self._most or monotonic() - self._ready[0][0] <= _LATE:
+            return False
+        return self._room.for_another()
 
     def _put_due(self, now: float) -> None:
         while self._timed and self._timed[0][0] <= now:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings, where Prefect has those of integrations: ``PREFECT_INTEGRATIONS_EB_...`` or a profile."""
 
+import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -44,5 +46,10 @@ class EBSettings(PrefectBaseSettings):
 
 
 def settings() -> EBSettings:
-    """Return the settings as they are now."""
+    """Return the settings as the environment now has them; files are read once, as Prefect reads its own."""
+    return _read(frozenset(item for item in os.environ.items() if item[0].startswith("PREFECT_")))
+
+
+@lru_cache(maxsize=8)  # to read them takes milliseconds, and every step asks
+def _read(_: frozenset[tuple[str, str]]) -> EBSettings:
     return EBSettings()

@@ -3,10 +3,10 @@
 
 Threads, called hands, take the looks. The lead takes each as it becomes due;
 another stands by and takes over where the lead is held up by a slow answer,
-so that there are as many hands as the broker's answers need. A broker that
-can't be reached is tried by one hand, less and less often, and by another
-where that one hears nothing for long. A session that is never answered while
-others are is put off alone.
+so that there are as many hands as the broker's answers need, and two where
+the process is busy. A broker that can't be reached is tried by one hand, less
+and less often, and by another where that one hears nothing for long. A session
+that is never answered while others are is put off alone.
 """
 
 import threading
@@ -17,8 +17,10 @@ from time import monotonic, thread_time
 
 from eb_prefect.errors import BrokerUnavailableError
 from eb_prefect.pace import Pace
+from eb_prefect.room import Room
 from eb_prefect.watching.watched import Watched
 
+_FEW = 2
 _GRACE = 0.02
 _LATE = 0.25
 _MOSTLY_WORK = 0.6
@@ -51,6 +53,7 @@ class Lane:
         self._failures = 0
         self._away = 0.0
         self._is_probing = False
+        self._room = Room()
 
     def put(self, watched: Watched) -> None:
         """Watch a session from now on.
@@ -168,10 +171,13 @@ class Lane:
         self._lead, self._taken = threading.get_ident(), now
         self._slot = max(self._slot, now - _BURST) + 1 / self._pace.budget
         self._is_probing = self._failures > 0
-        if self._due and not self._idle and self._hands < self._pace.hands:
+        if self._due and not self._idle and self._has_room():
             with suppress(RuntimeError):  # the system has no thread left: one hand does it all, later
                 self._start_hand()
         return watched
+
+    def _has_room(self) -> bool:
+        return self._hands < self._pace.hands and (self._hands < _FEW or self._room.for_another())
 
     def _look(self, watched: Watched) -> float | None:
         started, worked = monotonic(), thread_time()

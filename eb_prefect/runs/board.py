@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many steps of one task run: its name, its log and one table tell how they are."""
 
-import json
-import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -13,13 +11,11 @@ from typing import Any
 from uuid import UUID
 
 from prefect import get_run_logger
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.objects import State
 from prefect.states import Running
 from prefect.utilities.engine import emit_task_run_state_change_event
 
-from eb_prefect.aside import Aside
+from eb_prefect.artifacts import key_of
 from eb_prefect.brokers.protocol import Broker
 from eb_prefect.crew import default_crew
 from eb_prefect.ending import StepFailedError
@@ -28,7 +24,9 @@ from eb_prefect.model.phase import Phase
 from eb_prefect.model.session import Session
 from eb_prefect.model.steprun import PhaseChange, StepRun
 from eb_prefect.onlooking import Onlooker
+from eb_prefect.reports.markdown import cell
 from eb_prefect.runs.here import Here
+from eb_prefect.runs.shown import beside, change_table, make_table
 from eb_prefect.steps import Looking, nobody
 from eb_prefect.watching.follow import Wait
 
@@ -43,8 +41,6 @@ _FAILURES = 100
 _FIRST = 2.0
 _ERROR = "ERROR"
 _OVER = GeneratorExit("all have ended")
-
-_aside = Aside("eb-board")
 
 
 class Seat(Onlooker):
@@ -103,13 +99,13 @@ class Seat(Onlooker):
         began = self.started_at
         lasted = ((self.ended_at or now) - began).total_seconds() if began else None
         return {
-            "step": self.name,
-            "phase": self.phase,
-            "broker": self.broker,
-            "session": self.session,
+            "step": cell(self.name),
+            "phase": cell(self.phase),
+            "broker": cell(self.broker),
+            "session": cell(self.session),
             "started": instant_text(began) if began else "",
             "seconds": f"{lasted:.1f}" if lasted is not None else "",
-            "note": self.note,
+            "note": cell(self.note),
         }
 
 
@@ -181,7 +177,7 @@ class Board:
             self._is_over = True
             self._at.task_run.name = self.title
         self._ticking.stop(_OVER)
-        _aside.put(partial(self._show, len(self._seats)))
+        beside(partial(self._show, len(self._seats)))
 
     def _now(self) -> str:
         with self._lock:
@@ -196,7 +192,7 @@ class Board:
             yield Wait(wait)
             wait = _EVERY
             if self._is_new and self._tell():
-                _aside.put(partial(self._show, _ROWS))
+                beside(partial(self._show, _ROWS))
 
     def _tell(self) -> bool:
         """Tell the server the name as a change of state, see `eb_prefect.runs.phases`; not after the end."""
@@ -212,27 +208,13 @@ class Board:
 
     def _show(self, most: int) -> None:
         rows = self._rows(most)
-        data, said = json.dumps(rows), f"{self.title}; {self._now()}"
+        said = f"{self.title}; {self._now()}"
         if len(rows) < len(self._seats):
             said += f"; the first {len(rows)}, failed ones before those under way"
-        with get_client(sync_client=True) as client:
-            if self._table is not None:
-                # in its place, as versions would fill the server's disk, and with no event that has all of it
-                content = {"data": data, "description": said}
-                client.request("PATCH", "/artifacts/{id}", json=content, path_params={"id": self._table})
-                return
-            at = self._at
-            made = client.create_artifact(
-                ArtifactCreate(
-                    key=_key(at.name),
-                    type="table",
-                    description=said,
-                    data=data,
-                    task_run_id=at.task_run.id,
-                    flow_run_id=at.flow_run.id if at.flow_run else None,
-                )
-            )
-            self._table = made.id
+        if self._table is None:
+            self._table = make_table(self._at, key_of("steps", self._at.name), rows, said)
+        else:
+            change_table(self._table, rows, said)
 
     def _rows(self, most: int) -> list[dict[str, str]]:
         now, seats = datetime.now(UTC), list(self._seats)
@@ -257,7 +239,3 @@ def _order(seat: Seat) -> int:
     if seat.is_counted:
         return 2 if seat.phase == Phase.COMPLETED else 0
     return 1
-
-
-def _key(name: str) -> str:
-    return f"eb-steps-{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}".rstrip("-")

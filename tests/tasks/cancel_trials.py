@@ -39,9 +39,10 @@ class Trial(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What is left after some trials; the first three should be empty."""
+    """What is left after some trials that had ``accepted`` sessions; the lists of these should be empty."""
 
     trials: list[Trial]
+    accepted: int
     alive: list[str]
     beating: list[str]
     unrecorded: list[str]
@@ -140,12 +141,15 @@ def judge(trials: list[Trial], folders: Iterable[Path], home: Path, records: Pat
         {entry.session for entry in Store(records / "records.db").history(limit=100_000)} if trials else set()
     )
     time.sleep(2)
+    folders = list(folders)
     beats = [beat for folder in folders for beat in folder.glob("*.beat")]
     beating = [str(beat) for beat in beats if time.time() - beat.stat().st_mtime < 1.5]
     phases = {uuid: str(session.phase) for uuid, session in sessions.items()}
-    accepted = {uuid for uuid, session in sessions.items() if _was_accepted(session)}
+    accepted = {path.stem for folder in folders for path in folder.glob("*.accepted")}
+    accepted |= {uuid for uuid, session in sessions.items() if _was_accepted(session)}
     return Found(
         trials,
+        len(accepted),
         alive=[f"{uuid} {phase}" for uuid, phase in phases.items() if phase not in _OVER],
         beating=beating,
         unrecorded=sorted(accepted - recorded),
@@ -249,6 +253,7 @@ def main(count: int, folder: Path, environment: Mapping[str, str]) -> int:
                 where = {"EB_HOME": str(records), "TRIAL_BROKER": url}
             trials, folders = _do(way, batches(count, seed), folder, {**environment, **where})
             found = judge(trials, folders, home, home if way == "embedded" else records)
+        print(f"{way}: {len(trials)} trials, {found.accepted} sessions accepted, {len(found.wrong)} wrong")
         for each in found.wrong:
             print("WRONG", each, flush=True)
         wrong += len(found.wrong)
@@ -276,11 +281,15 @@ def _do(
     way: str, given: list[tuple[str, bool, list[str]]], folder: Path, environment: Mapping[str, str]
 ) -> tuple[list[Trial], list[Path]]:
     trials, folders = [], []
+    titled: dict[str, list[Trial]] = {}
     for title, is_deployed, wanted in given:
         folders.append(folder / uuid4().hex[:12])
         some = (deployed if is_deployed else script)(folders[-1], environment, wanted)
+        titled.setdefault(title, []).extend(some)
         print(line(f"{way}, {title}", some), flush=True)
         trials += some
+    for title, all_of_it in titled.items():
+        print(line(f"all of {way}, {title}", all_of_it), flush=True)
     return trials, folders
 
 

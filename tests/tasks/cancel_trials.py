@@ -88,7 +88,10 @@ def served(home: Path) -> Iterator[str]:
 
 
 def script(folder: Path, environment: Mapping[str, str], given: Iterable[str]) -> list[Trial]:
-    """Run plans in one process, and return how their flow runs ended."""
+    """Run plans in one process, and return how their flow runs ended.
+
+    The flow runs are named by the folder, so no other may have its name at the server.
+    """
     folder.mkdir()
     wanted = list(given)
     with (folder / "log").open("w") as log:
@@ -222,7 +225,7 @@ def _trial(environment: Mapping[str, str], plan: str, name: str) -> Trial:
     runs = _runs(environment, name)
     if not runs:
         return Trial(plan, name, "", None)
-    run = runs[0]
+    [run] = runs
     states = _get(environment, f"flow_run_states/?flow_run_id={run['id']}")
     times = {state["type"]: datetime.fromisoformat(state["timestamp"]) for state in states}
     took = None

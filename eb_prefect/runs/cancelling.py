@@ -22,13 +22,14 @@ from eb_prefect.model.session import OfferSet, Session
 from eb_prefect.model.steprun import PhaseChange, StepRun
 from eb_prefect.onlooking import Onlooker, Usual
 from eb_prefect.runs.here import Here
-from eb_prefect.runs.live import LiveRun, Watch, say
+from eb_prefect.runs.live import ANSWER, LiveRun, say
+from eb_prefect.runs.watch import Watch
 from eb_prefect.settings import settings
 from eb_prefect.step import StepOptions
 from eb_prefect.watching.poller import default_poller
 
-_ANSWER = 5.0  # seconds for the server to say whether the run is cancelled, while the process ends
 _EXIT = 20.0  # seconds for brokers, while the process ends: Prefect kills it after 30
+_LAST = 10.0  # seconds for the server to hear of the end
 
 watch = Watch()
 
@@ -41,8 +42,9 @@ def canceller() -> Canceller:
 
 
 def _finish() -> None:
+    watch.judge()
     canceller().finish(_EXIT)
-    watch.finish()
+    watch.finish(_LAST)
 
 
 class CancelledWithRun(Onlooker):
@@ -77,8 +79,8 @@ class CancelledWithRun(Onlooker):
     def changed(self, broker: Broker, session: Session, change: PhaseChange) -> None:
         """Keep which session it is; one that was accepted while the run was cancelled ends at once."""
         if change.phase == Phase.OFFERED:
-            self._know(broker, session)
             self.offered(broker, OfferSet(result="YES"))
+            self._know(broker, session)
         elif change.phase not in FINAL:
             self._know(broker, session)
             if self._run.is_cancelled:
@@ -97,19 +99,24 @@ class CancelledWithRun(Onlooker):
             self._was_interrupted = True
         if insists:
             return False
-        if not (self._run.is_cancelled or watch.is_cancelled(self._run, within=_ANSWER)):
+        if not (self._run.is_cancelled or watch.is_cancelled(self._run, within=ANSWER)):
             self._crash()
             return False
         return True
 
-    def ended(self, run: StepRun) -> None:  # noqa: ARG002 -- as in Onlooker
+    def ended(self, run: StepRun) -> None:
         """Be done with the step."""
+        self._run.take_back(run.session.uuid)
         self._run.part(self)
 
     def left(self, reason: BaseException) -> None:
         """Be done with the step; where nobody asked before, see whether its run is cancelled."""
         if not (isinstance(reason, Exception) or self._was_interrupted) and self.interrupted(reason):
             canceller().finish(_EXIT)
+        with self._lock:
+            left = None if self._is_ending else self._target
+        if left is not None:
+            self._run.leave_behind(left.session, self)
         self._run.part(self)
 
     def cancel(self) -> None:
@@ -119,6 +126,7 @@ class CancelledWithRun(Onlooker):
         if target is None:
             self._let_go(RunCancelledError(self._name))
         elif self._on_cancel == "leave":
+            self._run.take_back(target.session)
             self._let_go(RunCancelledError(self._name, target.session))
         else:
             self._end(target)
@@ -137,6 +145,7 @@ class CancelledWithRun(Onlooker):
             if self._target is None or self._target.session != session.uuid:
                 self._is_ending = False
             self._target = Target(broker, session.uuid)
+        self._run.take_back(session.uuid)
 
     def _crash(self) -> None:
         """End the session of a step whose process ends, if that is wanted, before it does."""
@@ -153,6 +162,8 @@ class CancelledWithRun(Onlooker):
         self._hurry()
 
     def _told(self, failure: SessionGoesOnError | None) -> None:
+        if self._target is not None:
+            self._run.take_back(self._target.session)
         if failure is None:
             self._hurry()
             return

@@ -4,17 +4,21 @@
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextvars import Context, copy_context
 from time import monotonic
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from prefect.client.schemas.objects import FlowRun
 from prefect.logging.loggers import flow_run_logger
+from prefect.states import Cancelled
 
 from eb_prefect.runs.states import States
 
 R = TypeVar("R")
+
+ANSWER = 8.0
+"""Seconds for the server to say whether a run is cancelled, while its process ends."""
 
 _PERIOD = 5.0
 _LONGEST_REST = 3600.0
@@ -39,7 +43,7 @@ class Step(Protocol):
 
 
 class LiveRun:
-    """One flow run, with the steps of it that are going on here.
+    """One flow run, with the steps of it that are going on here, and those that have left a session.
 
     ``is_cancelled`` is whether it is known to be cancelled; it never becomes
     False again.
@@ -49,15 +53,17 @@ class LiveRun:
         self.flow_run = flow_run
         self.is_cancelled = False
         self.is_concluded = False
+        self._first_state = flow_run.state
         self._context = copy_context()
         self._states = States()
         self._steps: set[Step] = set()
+        self._left: dict[str, Step] = {}
         self._inside = 0
         self._seen = monotonic()
         self._gathered: list[Future[None]] = []
         self._asked: list[Future[bool]] = []
         self._due = monotonic() + _PERIOD
-        self._is_deserted = False
+        self._deserts_at: float | None = None
         self._lock = threading.RLock()
         self._talking = threading.Lock()
 
@@ -72,13 +78,30 @@ class LiveRun:
         if self._inside:
             return False
         is_ended = _is(self.flow_run, "is_final") or monotonic() > self._seen + _LONGEST_REST
-        return self.is_concluded or (is_ended and not self.is_cancelled)
+        return self.is_concluded or (is_ended and not self.is_doubtful)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it may have been cancelled, and its engine may have told another end.
+
+        A run that crashes does so at the server whatever its state there, and
+        one that was Cancelled there fails.
+        """
+        return not self.is_concluded and (
+            self.is_cancelled or _is(self.flow_run, "is_cancelling", "is_failed", "is_crashed")
+        )
+
+    @property
+    def is_begun_cancelled(self) -> bool:
+        """Whether it was cancelled as it began: its engine has found it so, and goes on."""
+        return _is(self.flow_run, "is_cancelling", "is_cancelled")
 
     def enter(self, flow_run: FlowRun) -> None:
         """Hear that a task begins that runs steps; ``flow_run`` is the engine's own object."""
         with self._lock:
             self._inside += 1
-            self.flow_run = flow_run
+            if flow_run is not self.flow_run:
+                self.flow_run, self._first_state = flow_run, flow_run.state
 
     def leave(self) -> None:
         """Hear that such a task ends."""
@@ -99,6 +122,19 @@ class LiveRun:
         """Let go a step that has ended."""
         with self._lock:
             self._steps.discard(step)
+
+    def leave_behind(self, session: str, step: Step) -> None:
+        """Hear that a step leaves a session that goes on: it is cancelled with the run all the same."""
+        with self._lock:
+            self._left[session] = step
+            is_cancelled = self.is_cancelled
+        if is_cancelled:
+            step.cancel()
+
+    def take_back(self, session: str) -> None:
+        """Hear that a session is followed again, or has ended, or is to go on."""
+        with self._lock:
+            self._left.pop(session, None)
 
     def gathered(self) -> "Future[None]":
         """Return what is done once all tasks inside have asked for it, or have left.
@@ -124,7 +160,7 @@ class LiveRun:
             if self.is_cancelled:
                 return
             self.is_cancelled = True
-            steps = list(self._steps)
+            steps = [*self._steps, *self._left.values()]
         _said(self, logging.INFO, f"the flow run is cancelled: {len(steps)} steps end")
         for step in steps:
             step.cancel()
@@ -137,47 +173,83 @@ class LiveRun:
             step.desert()
 
     def ask(self) -> "Future[bool]":
-        """Return whether it is cancelled, as the server says from now on; `Watch` asks."""
+        """Return whether it is cancelled, as the server says from now on; `Watch` asks until it does."""
         asked: Future[bool] = Future()
         with self._lock:
             self._asked.append(asked)
         return asked
+
+    def give_up(self, asked: "Future[bool]") -> None:
+        """Hear that nobody waits for an answer any more."""
+        with self._lock:
+            if asked in self._asked:
+                self._asked.remove(asked)
 
     def glance(self) -> None:
         """Do what is due."""
         with self._lock:
             is_watched = self._inside and not self.is_cancelled
             is_due = bool(self._asked) or (is_watched and monotonic() >= self._due)
-            is_deserted = not self._is_deserted and any(step.is_deserted for step in self._steps)
-            self._is_deserted = self._is_deserted or is_deserted
-        ends_badly = is_deserted and not _is(self.flow_run, "is_final")
-        if is_due or ends_badly:
-            self._look()
-        if ends_badly and not self.is_cancelled:
+        ends_badly = self._ends_badly()
+        answers = (is_due or ends_badly) and self._look()
+        if ends_badly and not self.is_cancelled and (answers or monotonic() > (self._deserts_at or 0.0)):
+            self._deserts_at = float("inf")
             self.desert()
-        if not self._inside and self.is_concludable:
-            self.conclude()
+        if not self._inside and self._has_ended:
+            self.end()
 
-    def _look(self) -> None:
+    def _ends_badly(self) -> bool:
+        """Whether the task runner wants the threads of its steps to end, and the steps do not know."""
         with self._lock:
-            asked, self._asked = self._asked, []
-            self._due = monotonic() + _PERIOD
-        is_cancelled = bool(self._said_by_server(lambda: self._states.is_cancelled(self.flow_run.id)))
+            is_deserted = any(step.is_deserted for step in self._steps)
+        if not is_deserted or self._deserts_at == float("inf") or _is(self.flow_run, "is_final"):
+            return False
+        self._deserts_at = self._deserts_at or monotonic() + ANSWER
+        return True
+
+    def _look(self) -> bool:
+        """Ask the server; return whether it has answered."""
+        with self._lock:
+            asked, self._due = list(self._asked), monotonic() + _PERIOD
+        is_cancelled = self._said_by_server(lambda: self._states.is_cancelled(self.flow_run.id))
+        if is_cancelled is None:
+            return False
         if is_cancelled:
             self.cancel()
         for each in asked:
+            self.give_up(each)
             each.set_result(self.is_cancelled)
+        return True
 
     @property
-    def is_concludable(self) -> bool:
-        """Whether its engine has had its last word, which was not that it was Cancelled."""
-        is_cancelled = self.is_cancelled or _is(self.flow_run, "is_cancelling")
-        return is_cancelled and not self.is_concluded and _is(self.flow_run, "is_cancelling", "is_final")
+    def _has_ended(self) -> bool:
+        """Whether its engine has had its last word."""
+        if _is(self.flow_run, "is_cancelling"):
+            return self.flow_run.state is not self._first_state
+        return _is(self.flow_run, "is_final")
+
+    def end(self) -> None:
+        """Do what is left to do where the engine is done with it: see that it is Cancelled if it was."""
+        self.judge()
+        if self.is_doubtful and not self._left:
+            self.conclude()
+
+    def judge(self) -> None:
+        """Find out whether a run that has ended badly was being cancelled; what it has left ends then."""
+        if self.is_cancelled or not self.is_doubtful or _is(self.flow_run, "is_cancelling"):
+            return
+        was_cancelled = self._said_by_server(lambda: self._states.was_cancelled(self.flow_run.id))
+        if was_cancelled:
+            self.cancel()
+        self.is_concluded = was_cancelled is False
 
     def conclude(self) -> None:
-        """Tell the server that it is Cancelled, if nobody has."""
+        """Tell the server that it is Cancelled, if that is what it was before its end."""
         if self._said_by_server(lambda: self._states.conclude(self.flow_run.id)):
             self.is_concluded = True
+            if _is(self.flow_run, "is_cancelling"):
+                # what interrupts its engine from here on would crash a run that has no end
+                self.flow_run.state = Cancelled(message="The flow run was cancelled.")
 
     def close(self) -> None:
         """Let go of the server."""
@@ -211,71 +283,3 @@ def _said(run: LiveRun, level: int, text: str) -> None:
 def say(run: LiveRun, text: str) -> None:
     """Write an error into the log of the run."""
     _said(run, logging.ERROR, text)
-
-
-class Watch:
-    """Looks at all live runs of the process, from one thread that is there while there is one."""
-
-    def __init__(self, *, glance: float = 0.25) -> None:
-        self._glance = glance
-        self._runs: dict[Any, LiveRun] = {}
-        self._wake = threading.Condition()
-        self._is_served = False
-
-    def enter(self, flow_run: FlowRun) -> LiveRun:
-        """Return the run, entered."""
-        with self._wake:
-            run = self._kept(flow_run)
-            run.enter(flow_run)
-        return run
-
-    def know(self, flow_run: FlowRun) -> None:
-        """See to the end of a run, even if no step is its own."""
-        with self._wake:
-            self._kept(flow_run)
-
-    def _kept(self, flow_run: FlowRun) -> LiveRun:
-        run = self._runs.get(flow_run.id)
-        if run is None:
-            run = self._runs[flow_run.id] = LiveRun(flow_run)
-        if not self._is_served:
-            threading.Thread(target=self._serve, name="eb-runs", daemon=True).start()
-            self._is_served = True
-        return run
-
-    def known(self, flow_run: FlowRun) -> LiveRun | None:
-        """Return a run that was entered."""
-        with self._wake:
-            return self._runs.get(flow_run.id)
-
-    def is_cancelled(self, run: LiveRun, *, within: float) -> bool:
-        """Ask the server now, and wait for its answer for at most so many seconds."""
-        asked = run.ask()
-        with self._wake:
-            self._wake.notify_all()
-        wait([asked], within)
-        return run.is_cancelled
-
-    def finish(self) -> None:
-        """Tell the server the end of all that were cancelled, as the process ends."""
-        with self._wake:
-            runs = list(self._runs.values())
-        for run in runs:
-            if run.is_cancelled or run.is_concludable:
-                run.conclude()
-
-    def _serve(self) -> None:
-        while True:
-            for run in self._there():
-                run.glance()
-            with self._wake:
-                for key in [key for key, run in self._runs.items() if run.is_over]:
-                    self._runs.pop(key).close()
-                if not self._runs:
-                    self._is_served = False
-                    return
-                self._wake.wait(self._glance)
-
-    def _there(self) -> list[LiveRun]:
-        with self._wake:
-            return list(self._runs.values())

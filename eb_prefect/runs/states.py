@@ -37,13 +37,20 @@ class States:
             self._open().set_flow_run_state(run, Cancelling(message="The flow run above it is cancelled."))
             return True
 
+    def was_cancelled(self, run: UUID) -> bool:
+        """Return whether somebody cancelled the run before it came to its end."""
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+            return _was_cancelled(self._open().read_flow_run_states(run))
+
     def conclude(self, run: UUID) -> bool:
-        """Let a run that was being cancelled be Cancelled, as its engine has ended; return True."""
+        """Let a run that was cancelled before its end be Cancelled, whatever its engine told; return True."""
         with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
             state = self._open().read_flow_run(run).state
-            if state is not None and (state.is_cancelling() or state.is_crashed()):
+            if state is None or state.is_cancelled() or not (state.is_cancelling() or state.is_final()):
+                return True
+            if state.is_cancelling() or self.was_cancelled(run):
                 ended: State[Any] = Cancelled(message="The flow run was cancelled, and its sessions.")
-                self._open().set_flow_run_state(run, ended, force=state.is_crashed())
+                self._open().set_flow_run_state(run, ended, force=state.is_final())
         return True
 
     def close(self) -> None:
@@ -81,3 +88,12 @@ class States:
 
 def _is_cancelled(run: FlowRun) -> bool:
     return run.state is not None and (run.state.is_cancelling() or run.state.is_cancelled())
+
+
+def _was_cancelled(states: list[State[Any]]) -> bool:
+    for state in sorted(states, key=lambda each: each.timestamp, reverse=True):
+        if not (state.is_cancelling() or state.is_final()):
+            return False
+        if state.is_cancelling() or state.is_cancelled():
+            return True
+    return False

@@ -39,9 +39,10 @@ class Trial(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What is left after some trials; the first three should be empty."""
+    """What is left after some trials that had ``accepted`` sessions; the lists of these should be empty."""
 
     trials: list[Trial]
+    accepted: int
     alive: list[str]
     beating: list[str]
     unrecorded: list[str]
@@ -87,7 +88,10 @@ def served(home: Path) -> Iterator[str]:
 
 
 def script(folder: Path, environment: Mapping[str, str], given: Iterable[str]) -> list[Trial]:
-    """Run plans in one process, and return how their flow runs ended."""
+    """Run plans in one process, and return how their flow runs ended.
+
+    The flow runs are named by the folder, so no other may have its name at the server.
+    """
     folder.mkdir()
     wanted = list(given)
     with (folder / "log").open("w") as log:
@@ -140,12 +144,15 @@ def judge(trials: list[Trial], folders: Iterable[Path], home: Path, records: Pat
         {entry.session for entry in Store(records / "records.db").history(limit=100_000)} if trials else set()
     )
     time.sleep(2)
+    folders = list(folders)
     beats = [beat for folder in folders for beat in folder.glob("*.beat")]
     beating = [str(beat) for beat in beats if time.time() - beat.stat().st_mtime < 1.5]
     phases = {uuid: str(session.phase) for uuid, session in sessions.items()}
-    accepted = {uuid for uuid, session in sessions.items() if _was_accepted(session)}
+    accepted = {path.stem for folder in folders for path in folder.glob("*.accepted")}
+    accepted |= {uuid for uuid, session in sessions.items() if _was_accepted(session)}
     return Found(
         trials,
+        len(accepted),
         alive=[f"{uuid} {phase}" for uuid, phase in phases.items() if phase not in _OVER],
         beating=beating,
         unrecorded=sorted(accepted - recorded),
@@ -218,7 +225,7 @@ def _trial(environment: Mapping[str, str], plan: str, name: str) -> Trial:
     runs = _runs(environment, name)
     if not runs:
         return Trial(plan, name, "", None)
-    run = runs[0]
+    [run] = runs
     states = _get(environment, f"flow_run_states/?flow_run_id={run['id']}")
     times = {state["type"]: datetime.fromisoformat(state["timestamp"]) for state in states}
     took = None
@@ -249,6 +256,7 @@ def main(count: int, folder: Path, environment: Mapping[str, str]) -> int:
                 where = {"EB_HOME": str(records), "TRIAL_BROKER": url}
             trials, folders = _do(way, batches(count, seed), folder, {**environment, **where})
             found = judge(trials, folders, home, home if way == "embedded" else records)
+        print(f"{way}: {len(trials)} trials, {found.accepted} sessions accepted, {len(found.wrong)} wrong")
         for each in found.wrong:
             print("WRONG", each, flush=True)
         wrong += len(found.wrong)
@@ -276,11 +284,15 @@ def _do(
     way: str, given: list[tuple[str, bool, list[str]]], folder: Path, environment: Mapping[str, str]
 ) -> tuple[list[Trial], list[Path]]:
     trials, folders = [], []
+    titled: dict[str, list[Trial]] = {}
     for title, is_deployed, wanted in given:
         folders.append(folder / uuid4().hex[:12])
         some = (deployed if is_deployed else script)(folders[-1], environment, wanted)
+        titled.setdefault(title, []).extend(some)
         print(line(f"{way}, {title}", some), flush=True)
         trials += some
+    for title, all_of_it in titled.items():
+        print(line(f"all of {way}, {title}", all_of_it), flush=True)
     return trials, folders
 
 

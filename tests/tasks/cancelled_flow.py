@@ -98,6 +98,7 @@ def pointed(made: Any, point: Point) -> Any:
 
     def accepted(session: str) -> Session:
         now = accept(session)
+        (FOLDER / f"{session}.accepted").touch()
         point.reach("accept")
         return now
 

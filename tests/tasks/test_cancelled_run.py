@@ -278,7 +278,7 @@ async def test_threads_end_with_their_cancelled_run(options: StepOptions) -> Non
 def test_a_terminated_process_ends_and_leaves_the_sessions_of_its_threads(
     tmp_path: Path, prefect_environment: dict[str, str], how: signal.Signals
 ) -> None:
-    folder = tmp_path / "flow"
+    folder = tmp_path / uuid4().hex
     folder.mkdir()
     environment = {**prefect_environment, "EB_HOME": str(tmp_path / "home"), "TRIAL_FOLDER": str(folder)}
     with subprocess.Popen(
@@ -326,6 +326,7 @@ def test_no_session_outlives_its_cancelled_run(tmp_path: Path, prefect_environme
         return
     environment = {**prefect_environment, "EB_HOME": str(tmp_path / "home")}
     wanted = [f"async:2:900:{point}+held" for point in ("offered", "accept", "record")]
-    trials = cancel_trials.script(tmp_path / "flow", environment, [*wanted, "main:1:900:preparing+held"])
-    found = cancel_trials.judge(trials, [tmp_path / "flow"], tmp_path / "home", tmp_path / "home")
+    folder = tmp_path / uuid4().hex
+    trials = cancel_trials.script(folder, environment, [*wanted, "main:1:900:preparing+held"])
+    found = cancel_trials.judge(trials, [folder], tmp_path / "home", tmp_path / "home")
     assert found.wrong == []

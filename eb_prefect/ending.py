@@ -40,20 +40,27 @@ class StepsEndedError(EBError):
     ended by, by the names of the steps: a `StepEndedError` has its story.
     """
 
+    _ended = "did not end well"
+
     def __init__(self, name: str, made: Mapping[str, Any], failed: Mapping[str, Exception]) -> None:
         self.made = dict(made)
         self.failed = dict(failed)
         told = "; ".join(str(reason) or repr(reason) for reason in [*failed.values()][:_TOLD])
         more = f"; and {len(failed) - _TOLD} more" if len(failed) > _TOLD else ""
-        super().__init__(f"{len(failed)} of {len(made) + len(failed)} steps of {name!r} failed: {told}{more}")
+        steps = f"{len(failed)} of {len(made) + len(failed)} steps of {name!r}"
+        super().__init__(f"{steps} {self._ended}: {told}{more}")
 
 
 class StepsFailedError(StepsEndedError):
     """Some failed, or could not be run."""
 
+    _ended = "failed"
+
 
 class StepsCancelledError(StepsEndedError):
     """Some were cancelled, and none failed."""
+
+    _ended = "were cancelled"
 
 
 def reasons(session: Session) -> list[str]:

@@ -23,7 +23,7 @@ from eb_prefect.ending import (
     StepsCancelledError,
     StepsFailedError,
 )
-from eb_prefect.errors import EBError
+from eb_prefect.errors import EBError, RunCancelledError
 from eb_prefect.model.phase import Phase
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.steprun import StepRun
@@ -128,7 +128,8 @@ def steps(  # noqa: PLR0913 -- each is one thing that a flow may want otherwise
     StepsFailedError
         Some failed, unless ``failures`` is ``"return"``.
     StepsCancelledError
-        Some were cancelled and none failed; the task run is Cancelled.
+        Some were cancelled, or not begun as the flow run is cancelled, and
+        none failed; the task run is Cancelled.
     """
     options, board = many_within_flow_run(name, requests, options)
     with shown(board) as looking:
@@ -177,7 +178,9 @@ def outcome_of_many(name: str, many: Many[K], failures: Failures) -> Many[K]:
     """Return how many steps ended, for a task to return; raises as `steps` says."""
     if failures == "return" or not many.failed:
         return many
-    if not all(isinstance(reason, StepCancelledError) for reason in many.failed.values()):
+    if not all(
+        isinstance(reason, (StepCancelledError, RunCancelledError)) for reason in many.failed.values()
+    ):
         raise StepsFailedError(name, *many)
     return _cancelled(StepsCancelledError(name, *many))  # type: ignore[no-any-return]  # a state in place of a result
 

@@ -19,6 +19,7 @@ from eb_prefect.artifacts import key_of
 from eb_prefect.brokers.protocol import Broker
 from eb_prefect.crew import default_crew
 from eb_prefect.ending import StepFailedError
+from eb_prefect.errors import RunCancelledError
 from eb_prefect.model.moment import instant_text
 from eb_prefect.model.phase import Phase
 from eb_prefect.model.session import Session
@@ -40,6 +41,8 @@ _FAILURES = 100
 
 _FIRST = 2.0
 _ERROR = "ERROR"
+_NOT_BEGUN = "NOT BEGUN"
+_FAILED, _CANCELLED = "failed", "cancelled"
 _OVER = GeneratorExit("all have ended")
 
 
@@ -50,6 +53,7 @@ class Seat(Onlooker):
         "_board",
         "broker",
         "ended_at",
+        "fate",
         "is_counted",
         "name",
         "note",
@@ -60,7 +64,7 @@ class Seat(Onlooker):
 
     def __init__(self, board: "Board", name: str) -> None:
         self.name = name
-        self.phase = self.broker = self.session = self.note = ""
+        self.phase = self.broker = self.session = self.note = self.fate = ""
         self.started_at: datetime | None = None
         self.ended_at: datetime | None = None
         self.is_counted = False
@@ -82,6 +86,7 @@ class Seat(Onlooker):
         self.started_at, self.ended_at = (seen[0], seen[-1]) if seen else (None, None)
         if run.session.phase != Phase.COMPLETED:
             self.note = str(StepFailedError(run))
+            self.fate = _CANCELLED if run.session.phase == Phase.CANCELLED else _FAILED
         self._board.noted(before, self.phase)
         self._board.counted(self)
 
@@ -89,7 +94,12 @@ class Seat(Onlooker):
         """Note that it ended with an error of its own; one that is stopped with all others tells nothing."""
         if not isinstance(reason, Exception):
             return
-        before, self.phase, self.note = self.phase, _ERROR, str(reason) or type(reason).__name__
+        before, self.note = self.phase, str(reason) or type(reason).__name__
+        if isinstance(reason, RunCancelledError):
+            self.fate = _CANCELLED
+            self.phase = self.phase if reason.session else _NOT_BEGUN
+        else:
+            self.fate, self.phase = _FAILED, _ERROR
         self.ended_at = self.ended_at or datetime.now(UTC)
         self._board.noted(before, self.phase)
         self._board.counted(self)
@@ -130,7 +140,8 @@ class Board:
         self._count = count
         self._seats: list[Seat] = []
         self._phases: Counter[str] = Counter()
-        self._ended = self._failed = self._logged = 0
+        self._fates: Counter[str] = Counter()
+        self._ended = self._logged = 0
         self._is_over = self._is_new = False
         self._logger = get_run_logger()
         self._table: UUID | None = None
@@ -141,8 +152,8 @@ class Board:
     @property
     def title(self) -> str:
         """What the task run is called."""
-        failed = f", {self._failed} failed" if self._failed else ""
-        return f"{self._at.name} x{self._count}: {self._ended} of {self._count}{failed}"
+        fates = [f", {self._fates[fate]} {fate}" for fate in (_FAILED, _CANCELLED) if self._fates[fate]]
+        return f"{self._at.name} x{self._count}: {self._ended} of {self._count}{''.join(fates)}"
 
     def seat(self, name: str) -> tuple[Onlooker, ...]:
         """Return who looks on at a step."""
@@ -162,10 +173,10 @@ class Board:
         with self._lock:  # lines come in the order of what they tell
             is_first, seat.is_counted = not seat.is_counted, True
             self._ended += is_first
-            has_failed = seat.phase != Phase.COMPLETED and (is_first or seat.phase == _ERROR)
-            self._failed += has_failed
-            if has_failed and self._failed <= _FAILURES:
-                self._logger.warning("%s: %s", seat.name, seat.note)
+            if seat.fate and (is_first or seat.phase == _ERROR):
+                self._fates[seat.fate] += 1
+                if self._fates.total() <= _FAILURES:
+                    self._logger.warning("%s: %s", seat.name, seat.note)
             part = self._ended * _LINES // self._count
             if part > self._logged:
                 self._logged = part
@@ -237,5 +248,5 @@ def shown(board: Board | None) -> Iterator[Looking]:
 
 def _order(seat: Seat) -> int:
     if seat.is_counted:
-        return 2 if seat.phase == Phase.COMPLETED else 0
+        return 0 if seat.fate else 2
     return 1

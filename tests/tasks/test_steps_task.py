@@ -127,7 +127,7 @@ async def test_many_that_were_cancelled_are_a_cancelled_task_run(options: StepOp
         return str(flow_run.id)
 
     run = await many()
-    await until(lambda: task_runs(run), {"sort x2: 2 of 2, 2 failed": "Cancelled"}.__eq__)
+    await until(lambda: task_runs(run), {"sort x2: 2 of 2, 2 cancelled": "Cancelled"}.__eq__)
 
 
 async def test_a_step_has_its_name_in_all_of_a_flow_run(options: StepOptions) -> None:

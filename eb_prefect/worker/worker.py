@@ -7,7 +7,6 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
-import httpx
 from anyio import WouldBlock
 from anyio.abc import TaskStatus
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -21,7 +20,7 @@ from eb_prefect.model.session import Session
 from eb_prefect.model.steprun import StepRun
 from eb_prefect.outputs import owner_of, stream
 from eb_prefect.worker import secret
-from eb_prefect.worker.cancelling import Cancellations
+from eb_prefect.worker.cancelling import Cancellations, NoAnswerError
 from eb_prefect.worker.claim import ElsewhereError, FlowRunJournal, UnwantedError, claims, text_of
 from eb_prefect.worker.conduct import Cancelling, Conduct, Log, Seen, conduct
 from eb_prefect.worker.configuration import ExecutionBrokerJobConfiguration
@@ -209,7 +208,7 @@ class ExecutionBrokerWorker(
             if await self._is_ours(flow_run):
                 self.get_flow_run_logger(flow_run).info("Worker %r goes on with the flow run", self.name)
                 await self._ended(flow_run, await self._submit_run_and_capture_errors(flow_run))
-        except (httpx.HTTPError, ObjectNotFound) as error:  # either would end the worker; it looks again
+        except (NoAnswerError, ObjectNotFound) as error:  # either would end the worker; it looks again
             _log.warning("can't go on with flow run %s now: %s", flow_run_id, error)
         finally:
             self._release_limit_slot(flow_run_id)

@@ -40,7 +40,7 @@ def _called(function: Callable[P, R]) -> Callable[P, R]:
         with _entered() as run:
             try:
                 _begin(run, kwargs)
-                return function(*args, **kwargs)
+                return _undivided(run, partial(function, *args, **kwargs))
             except RunCancelledError as error:
                 return Cancelled(message=str(error), data=error)
             finally:
@@ -48,6 +48,20 @@ def _called(function: Callable[P, R]) -> Callable[P, R]:
                     futures.wait([run.gathered()], _GATHERING)
 
     return called
+
+
+def _undivided(run: LiveRun | None, act: Callable[[], R]) -> R:
+    """Do what a task does, again where a signal has torn it and its flow run is cancelled.
+
+    A signal is borne where a step waits. Anywhere else it leaves a session
+    that has ended by now, and no record: called again, the step finds it.
+    """
+    try:
+        return act()
+    except BaseException as reason:
+        if isinstance(reason, Exception) or run is None or not run.is_cancelled:
+            raise
+        return act()
 
 
 def _awaited(function: Callable[P, Any]) -> Callable[P, Any]:

@@ -21,6 +21,7 @@ ANSWER = 8.0
 """Seconds for the server to say whether a run is cancelled, while its process ends."""
 
 _PERIOD = 5.0
+_UNHEARD = 30.0
 _LONGEST_REST = 3600.0
 _log = logging.getLogger("eb_prefect")
 
@@ -63,6 +64,7 @@ class LiveRun:
         self._gathered: list[Future[None]] = []
         self._asked: list[Future[bool]] = []
         self._due = monotonic() + _PERIOD
+        self._unheard_until = 0.0
         self._deserts_at: float | None = None
         self._lock = threading.RLock()
         self._talking = threading.Lock()
@@ -173,10 +175,16 @@ class LiveRun:
             step.desert()
 
     def ask(self) -> "Future[bool]":
-        """Return whether it is cancelled, as the server says from now on; `Watch` asks until it does."""
+        """Return whether it is cancelled, as the server says from now on; `Watch` asks until it does.
+
+        Where somebody has waited for an answer in vain, all the others do not.
+        """
         asked: Future[bool] = Future()
         with self._lock:
-            self._asked.append(asked)
+            if monotonic() < self._unheard_until:
+                asked.set_result(self.is_cancelled)
+            else:
+                self._asked.append(asked)
         return asked
 
     def give_up(self, asked: "Future[bool]") -> None:
@@ -184,6 +192,7 @@ class LiveRun:
         with self._lock:
             if asked in self._asked:
                 self._asked.remove(asked)
+                self._unheard_until = monotonic() + _UNHEARD
 
     def glance(self) -> None:
         """Do what is due."""
@@ -210,14 +219,17 @@ class LiveRun:
     def _look(self) -> bool:
         """Ask the server; return whether it has answered."""
         with self._lock:
-            asked, self._due = list(self._asked), monotonic() + _PERIOD
+            before, self._due = set(self._asked), monotonic() + _PERIOD
         is_cancelled = self._said_by_server(lambda: self._states.is_cancelled(self.flow_run.id))
         if is_cancelled is None:
             return False
         if is_cancelled:
             self.cancel()
+        with self._lock:
+            asked = before.intersection(self._asked)
+            self._asked = [each for each in self._asked if each not in before]
+            self._unheard_until = 0.0
         for each in asked:
-            self.give_up(each)
             each.set_result(self.is_cancelled)
         return True
 

@@ -17,6 +17,8 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 
+NoAnswerError = httpx.HTTPError  # what Prefect's client raises where the server is away or fails
+
 _INTERVAL = 2.0
 _AT_ONCE = 200
 _log = logging.getLogger("eb_prefect")
@@ -55,7 +57,7 @@ class Cancellations:
         asked = FlowRunFilter(id=FlowRunFilterId(any_=flow_runs), state=FlowRunFilterState(type=ended))
         try:
             found = await client.read_flow_runs(flow_run_filter=asked, limit=_AT_ONCE)
-        except httpx.HTTPError as error:
+        except NoAnswerError as error:
             _log.warning("can't ask which flow runs are cancelled: %s", error)
             return
         for each in found:

@@ -2,6 +2,7 @@
 """The worker: takes flow runs out of a work pool and runs each as a session of a broker."""
 
 import asyncio
+import logging
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,7 @@ from uuid import UUID
 from anyio import WouldBlock
 from anyio.abc import TaskStatus
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.exceptions import InfrastructureNotAvailable, InfrastructureNotFound
+from prefect.exceptions import InfrastructureNotAvailable, InfrastructureNotFound, ObjectNotFound
 from prefect.states import Cancelled, Crashed
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 
@@ -19,7 +20,7 @@ from eb_prefect.model.session import Session
 from eb_prefect.model.steprun import StepRun
 from eb_prefect.outputs import owner_of, stream
 from eb_prefect.worker import secret
-from eb_prefect.worker.cancelling import Cancellations
+from eb_prefect.worker.cancelling import Cancellations, NoAnswerError
 from eb_prefect.worker.claim import ElsewhereError, FlowRunJournal, UnwantedError, claims, text_of
 from eb_prefect.worker.conduct import Cancelling, Conduct, Log, Seen, conduct
 from eb_prefect.worker.configuration import ExecutionBrokerJobConfiguration
@@ -29,6 +30,7 @@ from eb_prefect.worker.variables import ExecutionBrokerVariables
 
 _LAST = 20
 _AGAIN = 1.0
+_log = logging.getLogger("eb_prefect")
 _UNTOLD_IN = frozenset({StateType.PENDING, StateType.RUNNING})
 _UNTOLD = 1
 """The exit code of a session that ended well, and its flow run did not tell how it ended."""
@@ -64,7 +66,7 @@ class ExecutionBrokerWorker(
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # as Prefect has them
         self._cancellations = Cancellations()
         self._taken: set[UUID] = set()
-        self._elsewhere: set[UUID] = set()
+        self._elsewhere: set[UUID | None] = set()  # states, as a flow run that is retried is another matter
 
     async def run(
         self,
@@ -175,14 +177,15 @@ class ExecutionBrokerWorker(
             return
         found = await orphans(self.client, self.work_pool.name, self.name)
         for flow_run in found:
-            if not self._is_known(flow_run.id) and self._has_room(flow_run.id):
+            if flow_run.state_id in self._elsewhere or self._is_known(flow_run.id):
+                continue
+            if self._has_room(flow_run.id):
                 self._taken.add(flow_run.id)
                 self._runs_task_group.start_soon(self._go_on, flow_run.id)  # type: ignore[union-attr]  # set up by now
 
     def _is_known(self, flow_run: UUID) -> bool:
         return (
             flow_run in self._taken
-            or flow_run in self._elsewhere
             or flow_run in self._cancellations
             or flow_run in self._submitting_flow_run_ids
         )
@@ -202,17 +205,20 @@ class ExecutionBrokerWorker(
         """
         try:
             flow_run = await self.client.read_flow_run(flow_run_id)
-            if not await self._is_ours(flow_run):
-                self._release_limit_slot(flow_run_id)
-                return
-            self.get_flow_run_logger(flow_run).info("Worker %r goes on with the flow run", self.name)
-            ended = await self._submit_run_and_capture_errors(flow_run)
-            if isinstance(ended, ElsewhereError):
-                self._elsewhere.add(flow_run_id)
-            elif isinstance(ended, EBError):
-                await self.client.set_flow_run_state(flow_run_id, Crashed(message=str(ended)))
+            if await self._is_ours(flow_run):
+                self.get_flow_run_logger(flow_run).info("Worker %r goes on with the flow run", self.name)
+                await self._ended(flow_run, await self._submit_run_and_capture_errors(flow_run))
+        except (NoAnswerError, ObjectNotFound) as error:  # either would end the worker; it looks again
+            _log.warning("can't go on with flow run %s now: %s", flow_run_id, error)
         finally:
+            self._release_limit_slot(flow_run_id)
             self._taken.discard(flow_run_id)
+
+    async def _ended(self, flow_run: FlowRun, how: object) -> None:
+        if isinstance(how, ElsewhereError):
+            self._elsewhere.add(flow_run.state_id)
+        elif isinstance(how, EBError):
+            await self.client.set_flow_run_state(flow_run.id, Crashed(message=str(how)))
 
     async def _is_ours(self, flow_run: FlowRun) -> bool:
         if flow_run.state is None or flow_run.state.is_final():
@@ -221,7 +227,7 @@ class ExecutionBrokerWorker(
             return flow_run.state.type in {StateType.PENDING, StateType.CANCELLING}
         if claims(await self.client.read_flow_run_states(flow_run.id)):
             return True
-        self._elsewhere.add(flow_run.id)  # somebody runs it without a session
+        self._elsewhere.add(flow_run.state_id)  # somebody runs it without a session
         return False
 
     async def _propose_submitting_state(self, flow_run: FlowRun) -> None:

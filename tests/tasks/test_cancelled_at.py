@@ -2,16 +2,19 @@
 """Flow runs that are cancelled at the moments at which it is easily missed."""
 
 import asyncio
+import signal
 import time
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from prefect import flow
+from prefect import Flow, flow
 from prefect.client.orchestration import get_client
+from prefect.exceptions import TerminationSignal
 from prefect.runtime import flow_run
-from prefect.states import Cancelled, Cancelling, State
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Cancelled, Cancelling, Running, State
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from eb_prefect.ending import StepCancelledError
@@ -19,11 +22,15 @@ from eb_prefect.errors import EBError, RunCancelledError
 from eb_prefect.journal_directory import DirectoryJournal
 from eb_prefect.model.executable import Program
 from eb_prefect.model.request import ExecutionRequest
+from eb_prefect.model.steprun import PhaseChange, StepRun
+from eb_prefect.onlooking import Onlooker
 from eb_prefect.part_tasks import accept_offer_async, request_offers_async, wait_session_async
 from eb_prefect.runs import cancelling
+from eb_prefect.runs.watch import Watch
 from eb_prefect.step import StepOptions
 from eb_prefect.tasks import step, step_async
 from eb_prefect.testing.scripted import ScriptedBroker
+from tests.tasks.cut import Line
 
 REQUEST = ExecutionRequest(name="nothing", executable=Program(command=("true",)))
 
@@ -201,3 +208,58 @@ async def test_a_session_between_its_tasks_ends_with_the_run(options: StepOption
         await in_parts()
     assert await ended(runs[0]) == "Cancelled"
     assert not broker.at_work()
+
+
+class Signalled(Onlooker):
+    """Is where a signal comes that its run is cancelled: not while the step waits."""
+
+    def __init__(self, at: str) -> None:
+        self.at = at
+
+    def changed(self, broker: Any, session: Any, change: PhaseChange) -> None:
+        if change.phase == self.at:
+            self.at = ""
+            put(flow_run.id, Cancelling())
+            raise TerminationSignal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("at", "count"), [("OFFERED", 0), ("RUNNING", 1)])
+async def test_a_step_that_a_signal_tears_is_told_to_its_end(
+    options: StepOptions, at: str, count: int
+) -> None:
+    broker, runs, told = endless(), [], []
+
+    def finish(_: Any, run: StepRun) -> StepRun:
+        told.append(str(run.session.phase))
+        return run
+
+    torn = options._replace(onlookers=(Signalled(at),), finish=finish)
+
+    @flow
+    def signalled() -> None:
+        runs.append(flow_run.id)
+        step(broker, REQUEST, name="torn", options=torn)
+
+    with pytest.raises((StepCancelledError, RunCancelledError)):
+        await asyncio.to_thread(signalled)
+    assert told[:count] == ["CANCELLED"] * count
+    assert not broker.at_work()
+    assert await ended(runs[0]) == "Cancelled"
+
+
+async def test_an_answer_is_waited_for_while_the_server_is_away(prefect_api: str) -> None:
+    line, watch = Line(prefect_api), Watch()
+    with temporary_settings({PREFECT_API_URL: line.url}), get_client(sync_client=True) as client:
+        made = client.create_flow_run(Flow(lambda: None, name="none"), state=Running())
+        run = watch.enter(client.read_flow_run(made.id))
+    put(str(made.id), Cancelling())
+    line.cut()
+    began = time.monotonic()
+    assert not await asyncio.to_thread(watch.is_cancelled, run, within=2)
+    assert not await asyncio.to_thread(watch.is_cancelled, run, within=60)
+    assert 2 <= time.monotonic() - began < 30
+    run._unheard_until = 0.0
+    asking = asyncio.create_task(asyncio.to_thread(watch.is_cancelled, run, within=30))
+    await asyncio.sleep(1)
+    line.mend()
+    assert await asking

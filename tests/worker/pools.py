@@ -14,7 +14,7 @@ from prefect import Flow, flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun
-from prefect.states import Scheduled
+from prefect.states import Scheduled, State
 
 from eb_prefect.worker.worker import ExecutionBrokerWorker
 
@@ -34,10 +34,12 @@ class Pool(NamedTuple):
     deployment: UUID
     counts: Path
 
-    async def schedule(self, seconds: float = 0.0, *then: str, **variables: Any) -> UUID:
+    async def schedule(
+        self, seconds: float = 0.0, *then: str, state: State[Any] | None = None, **variables: Any
+    ) -> UUID:
         command = f"{sys.executable} -S {TELLING} {self.counts} {seconds} {' '.join(then)}"
         made = await self.client.create_flow_run_from_deployment(
-            self.deployment, job_variables={"command": command} | variables, state=Scheduled()
+            self.deployment, job_variables={"command": command} | variables, state=state or Scheduled()
         )
         return made.id
 

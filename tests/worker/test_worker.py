@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from prefect.exceptions import InfrastructureNotAvailable, InfrastructureNotFound
-from prefect.states import Cancelling
+from prefect.states import Cancelling, Pending, Running
 
 from eb_prefect.brokers.embedded.broker import EmbeddedBroker
 from eb_prefect.model.phase import Phase
@@ -172,7 +173,7 @@ def test_the_form_begins_with_the_broker_and_has_no_field_without_words() -> Non
 
 
 async def test_a_flow_run_whose_worker_died_before_it_gave_its_name_is_taken_over(work_pool: Pool) -> None:
-    """As it may have died just now, another waits for a while."""
+    """As it may not have, another waits for a while; the next of its name has nobody to wait for."""
     async with ExecutionBrokerWorker(work_pool_name=work_pool.name, name="gone") as worker:
         run = await work_pool.schedule()
         assert await worker._propose_pending_state(await work_pool.client.read_flow_run(run))
@@ -182,3 +183,28 @@ async def test_a_flow_run_whose_worker_died_before_it_gave_its_name_is_taken_ove
         assert not await orphans(client, pool, "next", now=begun.timestamp + timedelta(seconds=1))
         later = begun.timestamp + timedelta(minutes=1)
         assert [each.id for each in await orphans(client, pool, "next", now=later)] == [run]
+        assert [each.id for each in await orphans(client, pool, "gone", now=begun.timestamp)] == [run]
+
+
+async def test_a_flow_run_is_taken_over_however_many_are_begun(work_pool: Pool) -> None:
+    runs = {await work_pool.schedule(state=Pending()) for _ in range(5)}
+    for at_once in (2, 5, 9):
+        found = await orphans(work_pool.client, work_pool.name, "next", at_once=at_once)
+        assert {each.id for each in found} == runs
+
+
+async def test_a_flow_run_that_somebody_else_ran_is_taken_over_when_it_begins_again(work_pool: Pool) -> None:
+    async with working(work_pool) as worker:
+        run = await work_pool.schedule(state=Running())
+        while not worker._elsewhere:
+            await asyncio.sleep(0.1)
+        await work_pool.client.set_flow_run_state(run, Pending(), force=True)
+        assert await work_pool.ended(run, 20) == "Completed"
+
+
+async def test_a_worker_outlives_a_flow_run_that_is_deleted_while_it_is_taken_over(work_pool: Pool) -> None:
+    async with working(work_pool) as worker:
+        assert worker._runs_task_group is not None
+        worker._runs_task_group.start_soon(worker._go_on, uuid4())
+        run = await work_pool.schedule()
+        assert await work_pool.ended(run, 20) == "Completed"

@@ -24,7 +24,6 @@ from eb_prefect.brokers.protocol import Broker
 from eb_prefect.crew import default_crew
 from eb_prefect.ending import StepFailedError
 from eb_prefect.errors import RunCancelledError
-from eb_prefect.model.moment import instant_text
 from eb_prefect.model.phase import Phase
 from eb_prefect.model.session import Session
 from eb_prefect.model.steprun import PhaseChange, StepRun
@@ -43,6 +42,7 @@ _FAILURES = 100
 
 _FIRST = 2.0
 _ERROR = "ERROR"
+_SECOND = "%Y-%m-%d %H:%M:%SZ"  # all that a page has room for
 _NOT_BEGUN = "NOT BEGUN"
 _FAILED, _CANCELLED = "failed", "cancelled"
 _OVER = GeneratorExit("all have ended")
@@ -115,10 +115,10 @@ class Seat(Onlooker):
         return {
             "step": self.name,
             "phase": self.phase,
+            "seconds": f"{lasted:.1f}" if lasted is not None else "",
+            "started": f"{began:{_SECOND}}" if began else "",
             "broker": self.broker,
             "session": self.session,
-            "started": instant_text(began) if began else "",
-            "seconds": f"{lasted:.1f}" if lasted is not None else "",
             "note": self.note,
         }
 

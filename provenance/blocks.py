@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
+from eb_prefect.blocks.forms import PlainForm
+
 if TYPE_CHECKING:  # Prefect imports blocks wherever it starts, and the store needs a database's library
     from provenance.store import Store
 
@@ -21,7 +23,7 @@ keeping = Keeping(store=team.store())
 """
 
 
-class RecordStore(Block):
+class RecordStore(PlainForm, Block):
     """Where the records of steps are kept: a file of this machine, or a database that machines share."""
 
     model_config = ConfigDict(extra="forbid")

@@ -72,7 +72,13 @@ def _inputs(inputs: Sequence[Input]) -> str:
         ]
         for one in inputs[:MOST]
     ]
-    return f"### Inputs\n\n{table(('input', 'size', 'digest', 'made by'), rows)}" if rows else ""
+    return f"### Inputs\n\n{table(*_filled(('input', 'size', 'digest', 'made by'), rows))}" if rows else ""
+
+
+def _filled(head: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """Return a table without the columns that no row has anything in."""
+    kept = [place for place in range(len(head)) if any(row[place] for row in rows)]
+    return [head[place] for place in kept], [[row[place] for place in kept] for row in rows]
 
 
 def _commands(paths: Sequence[str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from prefect.blocks.core import Block
 from prefect.settings import PREFECT_API_URL
 from pydantic import ConfigDict, HttpUrl, ValidationError
 
+from eb_prefect.blocks.forms import PlainForm
 from eb_prefect.brokers.configuration import BLOCKS, BrokerEntry, BrokerFields, faults_in
 from eb_prefect.brokers.protocol import Broker
 from eb_prefect.errors import BrokerUnavailableError, Fault, InvalidConfigurationError, UnknownBrokerError
@@ -23,7 +24,7 @@ broker = cluster.broker()
 """
 
 
-class ExecutionBroker(Block, BrokerFields):
+class ExecutionBroker(PlainForm, Block, BrokerFields):
     """A broker that runs steps: a server, a Slurm cluster, or the machine of who uses it.
 
     Flows and commands name it ``execution-broker/BLOCK_NAME`` where they name

@@ -109,10 +109,17 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+def _title(name: str, _: object) -> str:
+    short = {"url": "URL", "rses": "RSEs", "ca": "CA", "ssh": "SSH", "vo": "VO"}
+    return short.get(name, name.replace("_", " ").capitalize())
+
+
 class BrokerFields(BaseModel):
     """What a person says of a broker, in the file or elsewhere."""
 
-    model_config = ConfigDict(hide_input_in_errors=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        hide_input_in_errors=True, use_attribute_docstrings=True, field_title_generator=_title
+    )
 
     kind: Literal["http", "embedded", "slurm", "panda", "pbs", "lsf", "condor"] = "http"
     """Another's server, the broker of this machine, or a batch system."""

@@ -20,7 +20,6 @@ from eb_prefect.brokers.protocol import Broker
 from eb_prefect.crew import default_crew
 from eb_prefect.ending import StepFailedError
 from eb_prefect.errors import RunCancelledError
-from eb_prefect.model.moment import instant_text
 from eb_prefect.model.phase import Phase
 from eb_prefect.model.session import Session
 from eb_prefect.model.steprun import PhaseChange, StepRun
@@ -41,6 +40,7 @@ _FAILURES = 100
 
 _FIRST = 2.0
 _ERROR = "ERROR"
+_SECOND = "%Y-%m-%d %H:%M:%SZ"  # all that a page has room for
 _NOT_BEGUN = "NOT BEGUN"
 _FAILED, _CANCELLED = "failed", "cancelled"
 _OVER = GeneratorExit("all have ended")
@@ -111,10 +111,10 @@ class Seat(Onlooker):
         return {
             "step": cell(self.name),
             "phase": cell(self.phase),
+            "seconds": f"{lasted:.1f}" if lasted is not None else "",
+            "started": f"{began:{_SECOND}}" if began else "",
             "broker": cell(self.broker),
             "session": cell(self.session),
-            "started": instant_text(began) if began else "",
-            "seconds": f"{lasted:.1f}" if lasted is not None else "",
             "note": cell(self.note),
         }
 

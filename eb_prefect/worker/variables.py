@@ -7,6 +7,7 @@ from prefect.workers.base import BaseVariables
 from pydantic import Field
 
 from eb_prefect.blocks import ExecutionBroker
+from eb_prefect.blocks.forms import plain
 
 MINUTE = 60
 
@@ -90,18 +91,10 @@ class ExecutionBrokerVariables(BaseVariables):
     def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
         """Return the form in the order of this class, where what may be left out is an empty field.
 
-        Prefect's pages show an optional field as a choice between a type and
-        ``None``, and those of its base class first.
+        Prefect has the fields of its base class first; see `plain` for the rest.
         """
         form: dict[str, Any] = super().model_json_schema(*args, **options)
         # else a reference to a block, which the server lets be that or the block's content, would be both
         form["definitions"][ExecutionBroker.__name__]["required"] = ["kind"]
-        form["properties"] = {name: _plain(form["properties"][name]) for name in cls.__annotations__}
+        form["properties"] = {name: plain(form["properties"][name]) for name in cls.__annotations__}
         return form
-
-
-def _plain(field: dict[str, Any]) -> dict[str, Any]:
-    if "anyOf" not in field:
-        return field
-    given: dict[str, Any] = next(each for each in field["anyOf"] if each.get("type") != "null")
-    return given | {key: value for key, value in field.items() if key not in {"anyOf", "default"}}

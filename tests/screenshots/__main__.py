@@ -21,9 +21,13 @@ from tests.screenshots.clicking import tab
 from tests.screenshots.pipelines import (
     FRAME,
     Pipeline,
+    batch,
+    block_type,
     compared_offers,
+    eb,
     failed_step,
     held_back,
+    interactive,
     waiting_for_a_person,
     work_pool,
 )
@@ -68,7 +72,7 @@ def finished(server: Server, flow_run: str) -> Iterator[Page]:
     yield Page("finished-tasks", f"{where}?tab=TaskRuns", uis=_NEW)
     yield Page("finished-artifacts", f"{where}?tab=Artifacts", uis=_NEW)
     yield artifact_page(server, flow_run, "eb-offers-smooth", "offers", 700)
-    yield artifact_page(server, flow_run, "eb-report-sources", "report", 2300)
+    yield artifact_page(server, flow_run, "eb-report-sources", "report", 2600)
     yield artifact_page(server, flow_run, "eb-lineage-detect-sources", "lineage", 1200)
 
 
@@ -76,8 +80,29 @@ def others(server: Server, compared: str, failed: str) -> Iterator[Page]:
     """Yield the pages of what the pipeline has not: several brokers, a failure."""
     yield artifact_page(server, compared, "eb-offers-smooth-anywhere", "offers-of-several", 800)
     yield artifact_page(server, compared, "eb-report-smooth-anywhere", "report-of-several", 2300)
-    yield artifact_page(server, failed, "eb-report-calibrate-m-31", "report-of-a-failure", 1700)
+    yield artifact_page(server, failed, "eb-report-calibrate-m-31", "report-of-a-failure", 1900)
     yield Page("artifacts", "artifacts", uis=_NEW)
+
+
+def many(server: Server, flow_run: str) -> Iterator[Page]:
+    """Yield the pages of many steps in one task run."""
+    yield Page("batch", f"runs/flow-run/{flow_run}")
+    yield artifact_page(server, flow_run, "eb-steps-calibrate", "batch-table")
+
+
+def person(server: Server, environment: dict[str, str], work: Path, out: Path) -> None:
+    """Photograph a session that a person gets into: while it is up, from inside, and when it has ended."""
+    with interactive(environment, work) as here:
+        where, key = f"runs/flow-run/{here.flow_run}", f"eb-link-{here.session}"
+        up = [Page("interactive", where), artifact_page(server, here.flow_run, key, "interactive-link", 700)]
+        take(server, out, iter(up))
+        with tab(eb("session", here.session, "--link")) as page:
+            page.await_text("Launcher")
+            page.photograph(out / "jupyter.png")
+            print("jupyter.png", flush=True)
+        here.release()
+        report = artifact_page(server, here.flow_run, "eb-report-look", "interactive-report", 2500)
+        take(server, out, iter([report]))
 
 
 def choosing(server: Server, environment: dict[str, str], work: Path, out: Path) -> None:
@@ -99,6 +124,13 @@ def pool(server: Server, out: Path) -> None:
     work_pool("sessions")
     where = "work-pools/work-pool/sessions"
     take(server, out, iter([Page("work-pool", where), Page("work-pool-form", f"{where}/edit", 3000, _NEW)]))
+
+
+def block(server: Server, out: Path) -> None:
+    """Photograph the form of a broker as a block."""
+    block_type()
+    where = "blocks/catalog/execution-broker"
+    take(server, out, iter([Page("block", where), Page("block-form", f"{where}/create", 3400)]))
 
 
 def take(server: Server, out: Path, pages: Iterator[Page]) -> None:
@@ -125,7 +157,10 @@ def main() -> None:
             flow_run = running(server, environment, work, out)
             take(server, out, finished(server, flow_run))
             take(server, out, others(server, compared_offers(), failed_step()))
+            take(server, out, many(server, batch()))
+            block(server, out)
             pool(server, out)
+            person(server, environment, work, out)
             choosing(server, environment, work, out)
 
 

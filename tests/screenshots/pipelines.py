@@ -7,12 +7,12 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from flows.server import await_history
 from tests.screenshots.server import Server, wait_for
@@ -103,26 +103,94 @@ class Pipeline:
 def waiting_for_a_person(environment: Mapping[str, str], work: Path) -> Iterator[str]:
     """Run the example in which a person chooses the offer; give its flow run once it is paused."""
     server = Server(environment)
-    example = Path(__file__).parents[2] / "examples" / "person_chooses.py"
-    with (work / "person.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, str(example), str(work / "person")],
-            env={**os.environ, **environment, "EB_HOME": str(work / "home")},
-            stdout=log,
-            stderr=log,
-        )
 
     def paused() -> str | None:
-        if process.poll() is not None:
-            raise RuntimeError((work / "person.log").read_text())
         found = server.all("flow_runs", flow_runs={"state": {"type": {"any_": ["PAUSED"]}}})
         return next((str(each["id"]) for each in found), None)
 
+    with example("person_chooses", environment, work) as alive:
+        yield wait_for(lambda: alive() and paused(), "a flow run that asks", LIMIT)
+
+
+class Interactive(NamedTuple):
+    """A flow run with a session that a person can get into, and what lets it go on."""
+
+    flow_run: str
+    session: str
+    release: Callable[[], None]
+
+
+@contextmanager
+def interactive(environment: Mapping[str, str], work: Path) -> Iterator[Interactive]:
+    """Run the example with a real Jupyter server in it; give it once it is up."""
+    server = Server(environment)
+
+    def up() -> dict[str, Any] | None:
+        found = server.all("artifacts", artifacts={"key": {"like_": "eb-link-"}})
+        return next(iter(found), None)
+
+    with example("interactive", environment, work) as alive:
+        found = wait_for(lambda: alive() and up(), "a session that is up", LIMIT)
+        flow_run, session = str(found["flow_run_id"]), str(found["key"]).removeprefix("eb-link-")
+
+        def release() -> None:
+            eb("release", session)
+            wait_for(lambda: None if alive(say=False) else True, "the end of the flow", LIMIT)
+            await_history(environment, flow_run, seconds=LIMIT)
+
+        try:
+            yield Interactive(flow_run, session, release)
+        finally:
+            eb("cancel", session)
+
+
+def eb(*words: str) -> str:
+    """Return what a command prints."""
+    told = subprocess.run(
+        [Path(sys.executable).with_name("eb"), *words], stdout=subprocess.PIPE, text=True, check=True
+    )
+    return told.stdout.strip()
+
+
+class Alive(Protocol):
+    """Returns True while a process goes on; otherwise raises, or returns None."""
+
+    def __call__(self, *, say: bool = True) -> bool | None:
+        """Look."""
+        ...
+
+
+@contextmanager
+def example(name: str, environment: Mapping[str, str], work: Path) -> Iterator[Alive]:
+    """Run an example."""
+    script, log = Path(__file__).parents[2] / "examples" / f"{name}.py", work / f"{name}.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, str(script), str(work / name)],
+            env={**os.environ, **environment, "EB_HOME": str(work / "home")},
+            stdout=file,
+            stderr=file,
+        )
+
+    def alive(*, say: bool = True) -> bool | None:
+        if process.poll() is None:
+            return True
+        if say or process.returncode:
+            raise RuntimeError(log.read_text())
+        return None
+
     try:
-        yield wait_for(paused, "a flow run that asks", LIMIT)
+        yield alive
     finally:
         process.terminate()
         process.wait(60)
+
+
+def block_type() -> None:
+    """Let the server know brokers as blocks, as it does by itself where the package is beside it."""
+    from eb_prefect.blocks import ExecutionBroker
+
+    ExecutionBroker.register_type_and_schema(_sync=True)  # type: ignore[call-arg]
 
 
 def work_pool(name: str) -> None:
@@ -206,3 +274,31 @@ def failed_step() -> str:
         asyncio.run(failing())
     all_shown(LIMIT)
     return ran[0]
+
+
+def batch() -> str:
+    """Run thirty steps in one task run, two of which fail; return the flow run."""
+    from prefect import flow
+    from prefect.runtime import flow_run
+
+    from eb_prefect.model.executable import Program
+    from eb_prefect.model.request import ExecutionRequest
+    from eb_prefect.runs.shown import all_shown
+    from eb_prefect.tasks import steps_async
+    from eb_prefect.testing.script import Script
+    from eb_prefect.testing.scripted import ScriptedBroker
+
+    def script(request: ExecutionRequest) -> Script:
+        end = "FAILED" if request.name in {"field 12", "field 23"} else "COMPLETED"
+        return ((0.1, "RUNNING"), (1.0, end))
+
+    @flow(name="many-fields", flow_run_name="thirty fields")
+    async def many() -> str:
+        names = [f"field {number}" for number in range(30)]
+        wanted = {name: ExecutionRequest(name=name, executable=Program(command=("true",))) for name in names}
+        await steps_async(ScriptedBroker(script), wanted, name="calibrate", failures="return")
+        return str(flow_run.id)
+
+    made = asyncio.run(many())
+    all_shown(LIMIT)
+    return made

@@ -56,6 +56,14 @@ class TestByPrefectsConventions(BlockStandardTestSuite):
         found: type[Block] = request.param
         return found
 
+    def test_its_form_has_a_field_for_each_thing(self, block: type[Block]) -> None:
+        form = block.model_json_schema()["properties"]
+        assert not [
+            name
+            for name, field in form.items()
+            if "anyOf" in field or ("default" in field and field["default"] is None)
+        ]
+
     @pytest.mark.skip(reason="they have no pictures, which would be fetched from elsewhere")
     def test_has_a_valid_image(self, block: type[Block]) -> None: ...
 

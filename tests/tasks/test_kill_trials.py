@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A handful of flows that are killed; all points with EB_KILL_TRIALS=200, which takes half an hour of one core; -s shows each."""
+"""A handful of flows that are killed; all points with EB_KILL_TRIALS=200, in half an hour; -s shows each."""
 
 import os
 import subprocess

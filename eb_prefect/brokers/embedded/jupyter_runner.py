@@ -25,6 +25,7 @@ def main(room: str, opened: str, *links: str) -> None:
     """Serve the working directory; ``links`` are names in it and what they lead to, in turn."""
     for name, target in zip(links[::2], links[1::2], strict=True):
         _link(Path(name), target)
+    _settle()
     token = secrets.token_urlsafe(32)
     server = LabApp.initialize_server(argv=[], config=_config(Path(room), token))
     page = f"lab/tree/{quote(opened)}" if opened else "lab"
@@ -43,6 +44,14 @@ def _link(name: Path, target: str) -> None:
     name.parent.mkdir(parents=True, exist_ok=True)
     if not os.path.lexists(name):  # by a start that was cut short, or a notebook of that name
         name.symlink_to(target)
+
+
+def _settle() -> None:
+    """Let no session begin with the question whether news of Jupyter are wanted."""
+    ours = Path(os.environ["JUPYTER_CONFIG_DIR"]) / "lab" / "user-settings" / "@jupyterlab"
+    path = ours / "apputils-extension" / "notification.jupyterlab-settings"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('{"fetchNews": "false"}\n', encoding="utf-8")
 
 
 def _config(room: Path, token: str) -> Config:

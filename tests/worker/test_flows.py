@@ -43,7 +43,9 @@ async def test_a_flow_runs_on_a_node_of_slurm_and_asks_brokers_there(
 ) -> None:
     block = await ExecutionBroker(kind="slurm", interval=0.2).save(f"for-{work_pool.name}")
     names = {"counts": str(tmp_path / "counts"), "brokers": ["embedded", "slurm"]}
-    run = await deployed(work_pool, stepping, names, block={"$ref": {"block_document_id": str(block)}})
+    reference = {"$ref": {"block_document_id": str(block)}}
+    # it needs about what a core is given where no memory is asked for, and is killed above that
+    run = await deployed(work_pool, stepping, names, block=reference, memory=1)
     async with working(work_pool):
         assert await work_pool.ended(run) == "Completed"
     assert lines(tmp_path) == {"flow": 1, "embedded": 1, "slurm": 1}

@@ -82,6 +82,7 @@ def test_a_record_adds_its_digest_and_what_to_type() -> None:
     added = more(Captured(made, (Path("/made/my frame.fits"),), ()))
     assert f"`{made.digest}`" in added.sections[0]
     assert "| frame | 1.0 KiB |" in added.sections[1]
+    assert "| input | size | digest |\n" in added.sections[1]  # no column that nothing is in
     assert added.commands == (
         "eb show '/made/my frame.fits'",
         "eb lineage '/made/my frame.fits'",

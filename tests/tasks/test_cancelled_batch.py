@@ -86,7 +86,8 @@ async def test_all_sessions_of_a_batch_end_with_its_cancelled_run(
     with pytest.raises(StepsCancelledError) as told:
         await running
     sessions = phases(home)
-    assert len(sessions) <= (SHORT + at_once if at_once else COUNT)  # no offers were asked for any more
+    # none begins to ask any more; who loses an offer just before it is accepted asks once more
+    assert len(sessions) <= (SHORT + 2 * at_once if at_once else 2 * COUNT)
     assert set(sessions.values()) <= {"COMPLETED", "CANCELLED", "OFFERED"}
     recorded = {entry.session: str(entry.phase) for entry in store.history()}
     assert recorded == {session: sessions[session] for session in sessions if has_begun(home, session)}

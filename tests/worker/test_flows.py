@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole flows as sessions: of this machine, of a Slurm cluster and in containers."""
 
+import sys
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.states import Cancelling
 
 from eb_prefect.blocks import ExecutionBroker
 from tests.containers import Images
 from tests.slurm import Slurm
+from tests.tasks.test_steps_task import until
+from tests.worker.contained import contained
 from tests.worker.pools import Pool, deployed
+from tests.worker.prefect_image import build
 from tests.worker.stepping import stepping
 from tests.worker.test_worker import working
 
@@ -37,7 +43,9 @@ async def test_a_flow_runs_on_a_node_of_slurm_and_asks_brokers_there(
 ) -> None:
     block = await ExecutionBroker(kind="slurm", interval=0.2).save(f"for-{work_pool.name}")
     names = {"counts": str(tmp_path / "counts"), "brokers": ["embedded", "slurm"]}
-    run = await deployed(work_pool, stepping, names, block={"$ref": {"block_document_id": str(block)}})
+    reference = {"$ref": {"block_document_id": str(block)}}
+    # it needs about what a core is given where no memory is asked for, and is killed above that
+    run = await deployed(work_pool, stepping, names, block=reference, memory=1)
     async with working(work_pool):
         assert await work_pool.ended(run) == "Completed"
     assert lines(tmp_path) == {"flow": 1, "embedded": 1, "slurm": 1}
@@ -80,6 +88,29 @@ async def test_a_flow_run_runs_in_a_container(work_pool: Pool, images: Images, t
         await work_pool.until(run, lambda now: now.state and now.state.is_running())
         await work_pool.client.set_flow_run_state(run, Cancelling())
         assert await work_pool.ended(run) == "Cancelled"
+
+
+async def test_a_flow_runs_in_a_container_and_asks_the_broker_in_it(
+    work_pool: Pool, images: Images, tmp_path: Path
+) -> None:
+    common = {
+        "image": build(images, tmp_path),
+        "command": f"{sys.executable} -m prefect flow-run execute",
+        "env": {"HOME": "/tmp"},
+    }
+    async with working(work_pool):
+        brief = await deployed(work_pool, contained, {"seconds": 0.1}, **common)
+        run = await deployed(work_pool, contained, {"seconds": 900.0}, **common)
+        assert await work_pool.ended(brief) == "Completed"
+        await until(lambda: names(work_pool, run), lambda names: "inside: RUNNING" in names)
+        await work_pool.client.set_flow_run_state(run, Cancelling())
+        assert await work_pool.ended(run) == "Cancelled"
+        assert await names(work_pool, run) == {"inside: CANCELLED"}
+
+
+async def names(pool: Pool, run: UUID) -> set[str]:
+    ours = FlowRunFilter(id=FlowRunFilterId(any_=[run]))
+    return {each.name for each in await pool.client.read_task_runs(flow_run_filter=ours)}
 
 
 def lines(directory: Path) -> dict[str, int]:

@@ -101,7 +101,9 @@ class Crew:
 
     def _serve(self) -> None:
         while (running := self._next()) is not None:
+            self._room.begin()
             self._advance(running)
+            self._room.end()
 
     def _next(self) -> Running[Any] | None:
         """Return a step to advance as soon as there is one; None when the hand is not needed."""

@@ -1,32 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether one thread more would help: not where the process works as fast as it can."""
+"""Whether one thread more would help: where answers are slow, and not where the process works all it can."""
 
+from threading import get_ident
 from time import monotonic, process_time
 
 _PERIOD = 0.25
 _LONGEST = 5.0
-_MOST = 0.6
+_BUSY = 0.6
+_SLOW = 0.05
+_WEIGHT = 0.1
 
 
 class Room:
     """Tells whether to start another thread, of which Python lets one at a time work.
 
-    ``most`` is the share of a processor beyond which the process is busy.
+    ``slow`` is how many seconds what the threads do must take, in the mean or
+    one of them now, for more of them to be worth it; ``busy`` is the share of
+    a processor beyond which the process is.
     """
 
-    def __init__(self, most: float = _MOST) -> None:
-        self._most = most
+    def __init__(self, slow: float = _SLOW, busy: float = _BUSY) -> None:
+        self._slow, self._busy = slow, busy
+        self._begun: dict[int, float] = {}
+        self._takes = 0.0
+        self._is_busy = False
         self._since, self._used = monotonic(), process_time()
+
+    def begin(self) -> None:
+        """Hear that this thread begins to do something."""
+        self._begun[get_ident()] = monotonic()
+
+    def end(self) -> None:
+        """Hear that it has done it."""
+        took = monotonic() - self._begun.pop(get_ident())
+        self._takes += _WEIGHT * (took - self._takes)
 
     def for_another(self) -> bool:
-        """Ask whether to start one now; True a few times a second at most.
+        """Ask whether to start one now."""
+        return self._is_slow() and not self._works()
 
-        What counts is how busy the process was since this was last asked, for
-        a quarter of a second to five seconds.
-        """
+    def _is_slow(self) -> bool:
+        now = monotonic()
+        return self._takes > self._slow or any(now - at > self._slow for at in [*self._begun.values()])
+
+    def _works(self) -> bool:
+        """Whether the process was busy since this was asked a quarter of a second to five seconds ago."""
         passed = monotonic() - self._since
-        if passed < _PERIOD:
-            return False
-        used = process_time() - self._used
-        self._since, self._used = monotonic(), process_time()
-        return passed < _LONGEST and used / passed <= self._most
+        if passed >= _PERIOD:
+            used = process_time() - self._used
+            self._is_busy = passed < _LONGEST and used / passed > self._busy
+            self._since, self._used = monotonic(), process_time()
+        return self._is_busy

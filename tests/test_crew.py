@@ -49,9 +49,9 @@ def test_brokers_that_take_their_time_do_not_hold_up_the_others() -> None:
     assert not wait([each.ended for each in (*held, *late)], LONG).not_done
 
 
-def test_where_the_process_is_busy_there_are_few_hands() -> None:
-    crew, before, most = Crew(idle=0.1, room=Room(0.0)), hands(), 0
-    running = [crew.start(works(0.05)) for _ in range(40)]
+def test_where_answers_are_fast_there_are_few_hands() -> None:
+    crew, before, most = Crew(idle=0.1, room=Room(slow=60.0)), hands(), 0
+    running = [crew.start(works(0.05)) for _ in range(20)]
     while any(not each.ended.done() for each in running):
         most = max(most, hands() - before)
         time.sleep(0.02)
@@ -64,15 +64,18 @@ def test_hands_leave_where_there_is_nothing_to_do() -> None:
     until(lambda: hands() <= before)
 
 
-def test_there_is_room_while_the_process_does_little() -> None:
+def test_there_is_room_while_one_waits_for_an_answer() -> None:
     room = Room()
-    assert not room.for_another()  # nothing is known yet
-    time.sleep(0.4)
+    room.begin()
+    assert not room.for_another()  # it has only begun
+    time.sleep(0.1)
     assert room.for_another()
+    room.end()
     assert not room.for_another()
 
 
 def test_there_is_no_room_while_the_process_works() -> None:
-    room = Room(0.1)
+    room = Room(busy=0.1)
+    room.begin()
     wait([Crew().start(works(0.5)).ended], LONG)
     assert not room.for_another()

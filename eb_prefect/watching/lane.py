@@ -108,11 +108,14 @@ class Lane:
 
     def _serve(self) -> None:
         while (watched := self._next()) is not None:
+            self._room.begin()
             try:
                 wait = self._look(watched)
             except BaseException as mistake:
                 self._break_off(watched, mistake)
                 raise
+            finally:
+                self._room.end()
             self._done(watched, wait)
 
     def _break_off(self, watched: Watched, mistake: BaseException) -> None:

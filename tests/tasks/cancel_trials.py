@@ -213,7 +213,9 @@ def _begin(environment: Mapping[str, str], plan: str, name: str) -> None:
 
 
 def _runs(environment: Mapping[str, str], name: str) -> list[Any]:
-    return _post(environment, "flow_runs/filter", {"flow_runs": {"name": {"any_": [name]}}})
+    """The runs of a name, the newest first: other tests of the same server may have named theirs so."""
+    named = {"flow_runs": {"name": {"any_": [name]}}, "sort": "EXPECTED_START_TIME_DESC"}
+    return _post(environment, "flow_runs/filter", named)
 
 
 def _is_over(environment: Mapping[str, str], name: str) -> bool:

@@ -221,17 +221,16 @@ class Board:
         rows = self._rows(most)
         said = f"{self.title}; {self._now()}"
         if len(rows) < len(self._seats):
-            said += f"; the first {len(rows)}, failed ones before those under way"
+            said += f"; {len(rows)} of them"
         if self._table is None:
             self._table = make_table(self._at, key_of("steps", self._at.name), rows, said)
         else:
             change_table(self._table, rows, said)
 
     def _rows(self, most: int) -> list[dict[str, str]]:
-        now, seats = datetime.now(UTC), list(self._seats)
-        if len(seats) > most:
-            seats = sorted(seats, key=_order)[:most]
-        return [seat.row(now) for seat in seats]
+        """Return lines of the table: first what failed, then what is under way."""
+        now = datetime.now(UTC)
+        return [seat.row(now) for seat in sorted(self._seats, key=_order)[:most]]
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.states import Cancelling
 
 from eb_prefect.blocks import ExecutionBroker
+from eb_prefect.brokers.embedded.broker import EmbeddedBroker
+from eb_prefect.model.phase import FINAL
 from tests.containers import Images
 from tests.slurm import Slurm
 from tests.tasks.test_steps_task import until
@@ -17,7 +19,7 @@ from tests.worker.contained import contained
 from tests.worker.pools import Pool, deployed
 from tests.worker.prefect_image import build
 from tests.worker.stepping import stepping
-from tests.worker.test_worker import working
+from tests.worker.test_worker import session_of, working
 
 # what a program without Python says to the server, from inside of a container
 _TELLING = """
@@ -106,6 +108,13 @@ async def test_a_flow_runs_in_a_container_and_asks_the_broker_in_it(
         await work_pool.client.set_flow_run_state(run, Cancelling())
         assert await work_pool.ended(run) == "Cancelled"
         assert await names(work_pool, run) == {"inside: CANCELLED"}
+        for each in (brief, run):  # what runs containers goes with the test
+            await until(lambda run=each: phase(work_pool, run), FINAL.__contains__)
+
+
+async def phase(pool: Pool, run: UUID) -> str:
+    pid = (await pool.client.read_flow_run(run)).infrastructure_pid
+    return str(EmbeddedBroker().session(session_of(pid)).phase)
 
 
 async def names(pool: Pool, run: UUID) -> set[str]:

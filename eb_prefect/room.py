@@ -4,8 +4,9 @@
 from threading import get_ident
 from time import monotonic, process_time
 
-_PERIOD = 0.25
-_LONGEST = 5.0
+_SHORTEST = 0.05
+_PERIOD = 1.0
+_LONGEST = 2.0
 _BUSY = 0.6
 _SLOW = 0.05
 _WEIGHT = 0.1
@@ -28,7 +29,9 @@ class Room:
 
     def begin(self) -> None:
         """Hear that this thread begins to do something."""
-        self._begun[get_ident()] = monotonic()
+        now = self._begun[get_ident()] = monotonic()
+        if now - self._since > _LONGEST:
+            self._measure(now)  # what was before says nothing of what begins
 
     def end(self) -> None:
         """Hear that it has done it."""
@@ -44,10 +47,14 @@ class Room:
         return self._takes > self._slow or any(now - at > self._slow for at in [*self._begun.values()])
 
     def _works(self) -> bool:
-        """Whether the process was busy since this was asked a quarter of a second to five seconds ago."""
-        passed = monotonic() - self._since
+        """Whether the process is busy, by the last second at most."""
+        now = monotonic()
+        passed, used = now - self._since, process_time() - self._used
+        if passed >= _SHORTEST:
+            self._is_busy = used / passed > self._busy
         if passed >= _PERIOD:
-            used = process_time() - self._used
-            self._is_busy = passed < _LONGEST and used / passed > self._busy
-            self._since, self._used = monotonic(), process_time()
+            self._measure(now)
         return self._is_busy
+
+    def _measure(self, now: float) -> None:
+        self._since, self._used = now, process_time()

@@ -245,12 +245,16 @@ def main() -> None:
         print(json.dumps(found))
         return
     parser = argparse.ArgumentParser()
-    parser.add_argument("kinds", nargs="*", metavar="KIND", default=list(KINDS), choices=[*KINDS, []])
+    parser.add_argument(
+        "kinds", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)}; all where none is named"
+    )
     parser.add_argument("--sessions", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--names", action="store_true", help="of the threads too")
     given = parser.parse_args()
-    compare(given.kinds, given.sessions, given.seconds, names=given.names)
+    if unknown := set(given.kinds) - set(KINDS):
+        parser.error(f"there is no {', '.join(unknown)}")
+    compare(given.kinds or list(KINDS), given.sessions, given.seconds, names=given.names)
 
 
 if __name__ == "__main__":

@@ -49,23 +49,13 @@ async def drive_async(piece: Generator[Wait, None, V], options: StepOptions) -> 
 
 
 def telling(piece: Generator[Wait, None, V], options: StepOptions) -> Generator[Wait, None, V]:
-    """Return the piece, of which onlookers hear how it was left if it was.
-
-    Where the end of its waiting came first it is not begun.
-    """
+    """Return the piece, of which onlookers hear how it was left if it was."""
     try:
-        _begin(options)
         return (yield from piece)
     except BaseException as reason:
         for onlooker in options.onlookers:
             onlooker.left(reason)
         raise
-
-
-def _begin(options: StepOptions) -> None:
-    for release in releases_of(options):
-        if release.done():
-            raise release.result()
 
 
 def _rested(wait: Wait, options: StepOptions) -> BaseException | None:

@@ -194,7 +194,13 @@ def _begun(
 
 
 def _asked_for(step: Asked) -> Generator[Wait, None, OfferSet]:
-    """Ask for offers, again while the broker can't be reached: offers that nobody accepts cost nothing."""
+    """Ask for offers, again while the broker can't be reached: offers that nobody accepts cost nothing.
+
+    Where the end of the waiting came first, none are asked for.
+    """
+    for onlooker in step.options.onlookers:
+        if onlooker.release is not None and onlooker.release.done():
+            raise onlooker.release.result()
     started, delay = monotonic(), 0.5
     patience = (step.options.pace or pace_of(step.broker)).patience
     while True:

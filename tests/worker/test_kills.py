@@ -22,9 +22,12 @@ AT_ONCE = int(os.environ.get("EB_KILL_AT_ONCE", "3"))
 
 
 @pytest.fixture(scope="module")
-def nursery(prefect_environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+def nursery(
+    prefect_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[subprocess.Popen[str]]:
     environment = {
         **prefect_environment,
+        "EB_HOME": str(tmp_path_factory.mktemp("workers")),
         "PREFECT_WORKER_QUERY_SECONDS": "0.5",
         "PREFECT_LOGGING_LEVEL": "ERROR",
     }

@@ -10,6 +10,7 @@ its set the same way, in the directory of the set's first offer.
 
 import os
 import shutil
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -146,10 +147,11 @@ class Directory:
         return holder(str(self.path / LOCK), SESSION)
 
     def remove(self) -> None:
-        """Remove all of it; a reader sees the whole of it or nothing."""
+        """Remove all of it, and what a kill left of that; a reader sees the whole of it or nothing."""
         gone = self.path.with_name(f".{self.session}")
-        self.path.rename(gone)
-        shutil.rmtree(gone)
+        with suppress(FileNotFoundError):
+            self.path.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def age(self, decision: Decision) -> float:
         """Return how many seconds ago something was decided."""

@@ -5,6 +5,7 @@ Offers are noted by the hour in which they expire, so finding the old ones
 costs nothing however many sessions there are.
 """
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,16 +23,22 @@ def note_offer(home: Path, session: str, expires: datetime) -> None:
 
 
 def remove_expired(home: Path, now: datetime | None = None) -> None:
-    """Remove the directories of offers that expired an hour ago or earlier."""
+    """Remove offers that expired an hour ago or earlier; other processes may be at it too."""
     latest = f"{(now or datetime.now(UTC)) - _KEPT:%Y%m%dT%H}"
     for hour in (home / "offers").iterdir():
         if hour.name < latest:
-            for note in hour.iterdir():
-                _forget(Directory(home / "sessions" / note.name))
-                note.unlink(missing_ok=True)
-            hour.rmdir()
+            with suppress(FileNotFoundError):
+                _empty(home / "sessions", hour)
+                hour.rmdir()
+
+
+def _empty(sessions: Path, hour: Path) -> None:
+    for note in hour.iterdir():
+        with suppress(FileNotFoundError):
+            _forget(Directory(sessions / note.name))
+        note.unlink(missing_ok=True)
 
 
 def _forget(directory: Directory) -> None:
-    if directory.path.exists() and directory.decide(Phase.EXPIRED).phase is not Phase.ACCEPTED:
+    if not directory.path.exists() or directory.decide(Phase.EXPIRED).phase is not Phase.ACCEPTED:
         directory.remove()

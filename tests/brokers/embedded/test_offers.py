@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -88,6 +89,24 @@ def test_old_offers_are_removed_and_sessions_stay(bench: EmbeddedBench) -> None:
     with pytest.raises(UnknownSessionError):
         broker.session(ignored.uuid)
     assert broker.session(taken.uuid).phase == Phase.COMPLETED
+
+
+def test_many_may_remove_old_offers_at_the_same_time(bench: EmbeddedBench) -> None:
+    broker, later = bench.broker(), datetime.now(UTC) + timedelta(hours=3)
+    ignored = [offered(broker, bench.succeeding()) for _ in range(40)]
+    with ThreadPoolExecutor(8) as threads:
+        for done in [threads.submit(remove_expired, bench.home, later) for _ in range(8)]:
+            done.result()
+    assert not any(bench.directory(offer.uuid).exists() for offer in ignored)
+    assert not [*(bench.home / "offers").iterdir()]
+
+
+def test_what_a_kill_left_of_an_old_offer_is_removed(bench: EmbeddedBench) -> None:
+    offer = offered(bench.broker(), bench.succeeding())
+    left = bench.directory(offer.uuid).with_name(f".{offer.uuid}")
+    bench.directory(offer.uuid).rename(left)
+    remove_expired(bench.home, datetime.now(UTC) + timedelta(hours=3))
+    assert not left.exists()
 
 
 def test_nobody_else_can_read_what_a_session_was_given(bench: EmbeddedBench) -> None:

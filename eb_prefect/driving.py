@@ -8,12 +8,11 @@ from concurrent import futures
 from typing import Any, TypeVar
 
 from eb_prefect.crew import default_crew
+from eb_prefect.onlooking import released_by, releases_of
 from eb_prefect.options import StepOptions
 from eb_prefect.watching.follow import Wait
 
 V = TypeVar("V")
-
-Release = futures.Future[BaseException]
 
 
 def drive(piece: Generator[Wait, None, V], options: StepOptions) -> V:
@@ -31,7 +30,7 @@ def drive(piece: Generator[Wait, None, V], options: StepOptions) -> V:
 async def drive_async(piece: Generator[Wait, None, V], options: StepOptions) -> V:
     """Do what `drive` does, without holding a thread while it waits."""
     running = default_crew().start(telling(piece, options))
-    for release in releases_of(options):
+    for release in releases_of(options.onlookers):
         release.add_done_callback(lambda released: running.stop(released.result()))
     ended = asyncio.wrap_future(running.ended)
     reason: asyncio.CancelledError | None = None
@@ -60,7 +59,7 @@ def telling(piece: Generator[Wait, None, V], options: StepOptions) -> Generator[
 
 def _rested(wait: Wait, options: StepOptions) -> BaseException | None:
     """Wait, and return what is to be thrown to where the piece waits."""
-    releases = releases_of(options)
+    releases = releases_of(options.onlookers)
     try:
         if wait.arrival is None and not releases:
             time.sleep(wait.seconds or 0.0)
@@ -69,12 +68,7 @@ def _rested(wait: Wait, options: StepOptions) -> BaseException | None:
             futures.wait([*arrivals, *releases], wait.seconds, futures.FIRST_COMPLETED)
     except BaseException as interruption:  # noqa: BLE001 -- thrown to the piece, unless it is borne
         return None if is_borne(interruption, options) else interruption
-    return next((release.result() for release in releases if release.done()), None)
-
-
-def releases_of(options: StepOptions) -> list[Release]:
-    """Return what ends the waiting with an error once it is done."""
-    return [onlooker.release for onlooker in options.onlookers if onlooker.release is not None]
+    return released_by(options.onlookers)
 
 
 def is_borne(reason: BaseException, options: StepOptions) -> bool:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who looks on while a step runs: its log, its task run, whoever cancels it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 
 from eb_prefect.brokers.protocol import Broker
@@ -9,6 +9,8 @@ from eb_prefect.model.session import OfferSet, Session
 from eb_prefect.model.steprun import PhaseChange, StepRun
 
 Usual = Callable[[str], float | None]
+
+Release = Future[BaseException]
 
 
 class HandedOn(Exception):  # noqa: N818 -- nothing is wrong
@@ -27,7 +29,7 @@ class Onlooker:
     while nothing happens: set to an error, it ends the waiting with it.
     """
 
-    release: "Future[BaseException] | None" = None
+    release: "Release | None" = None
 
     def offered(self, broker: Broker, offers: OfferSet) -> None:
         """Hear what the broker offers; called again if offers are asked for again."""
@@ -73,3 +75,13 @@ class Hearing(Onlooker):
     def changed(self, broker: Broker, session: Session, change: PhaseChange) -> None:  # noqa: ARG002 -- as above
         """Hear of a phase; see `Onlooker`."""
         self._heard(session, change)
+
+
+def releases_of(onlookers: Iterable[Onlooker]) -> list[Release]:
+    """Return what ends the waiting with an error once it is done."""
+    return [onlooker.release for onlooker in onlookers if onlooker.release is not None]
+
+
+def released_by(onlookers: Iterable[Onlooker]) -> BaseException | None:
+    """Return the error that ends the waiting, None while there is none."""
+    return next((release.result() for release in releases_of(onlookers) if release.done()), None)

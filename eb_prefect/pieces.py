@@ -30,6 +30,7 @@ from eb_prefect.model.session import OfferSet, Session
 from eb_prefect.model.steprun import PhaseChange, StepRun
 from eb_prefect.model.value import Value
 from eb_prefect.offers import open_offers
+from eb_prefect.onlooking import released_by
 from eb_prefect.options import StepOptions, default_journal
 from eb_prefect.outputs import owner_of
 from eb_prefect.pace import pace_of
@@ -198,9 +199,8 @@ def _asked_for(step: Asked) -> Generator[Wait, None, OfferSet]:
 
     Where the end of the waiting came first, none are asked for.
     """
-    for onlooker in step.options.onlookers:
-        if onlooker.release is not None and onlooker.release.done():
-            raise onlooker.release.result()
+    if (reason := released_by(step.options.onlookers)) is not None:
+        raise reason
     started, delay = monotonic(), 0.5
     patience = (step.options.pace or pace_of(step.broker)).patience
     while True:

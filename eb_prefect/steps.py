@@ -15,14 +15,14 @@ from typing import Generic, NamedTuple, TypeVar
 
 from eb_prefect.brokers.protocol import Broker
 from eb_prefect.crew import Running, default_crew
-from eb_prefect.driving import is_borne, releases_of, telling
+from eb_prefect.driving import is_borne, telling
 from eb_prefect.ending import StepEndedError
 from eb_prefect.gate import Gate
 from eb_prefect.model.phase import AnyPhase
 from eb_prefect.model.request import ExecutionRequest
 from eb_prefect.model.steprun import StepRun
 from eb_prefect.model.value import Value
-from eb_prefect.onlooking import Onlooker
+from eb_prefect.onlooking import Onlooker, releases_of
 from eb_prefect.options import StepOptions
 from eb_prefect.pieces import asked, whole
 from eb_prefect.watching.follow import Wait
@@ -198,7 +198,7 @@ class _Batch(Generic[K]):
         onlookers = (*self._looking(name), *self._options.onlookers)
         options = self._open[name] = self._options._replace(onlookers=onlookers)
         lane.name = name
-        for release in releases_of(options):
+        for release in releases_of(options.onlookers):
             release.add_done_callback(lambda released: lane.stop(released.result(), name))
         try:
             step = asked(self._broker, self._requests[name], name, options)
